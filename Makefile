@@ -1,0 +1,30 @@
+# Every target sets up what it needs first (see .ci/bootstrap); nothing is installed silently.
+SHELL := /bin/sh
+PY := .venv/bin/python
+ARGS ?=
+
+.PHONY: run rehearse test lint lock fix
+
+run: .venv/.ready
+	@exec $(PY) -m assistant $(ARGS)
+
+rehearse: .venv/.ready
+	@exec $(PY) -m assistant rehearse $(ARGS)
+
+test: .venv/.ready
+	@exec $(PY) -m assistant.rehearsal exec -- $(PY) -m pytest $(ARGS)
+
+lint: .venv/.ready
+	@.ci/lint
+
+.venv/.ready: requirements.lock pyproject.toml .ci/bootstrap
+	@.ci/bootstrap
+
+# For maintainers: take newer versions of the dependencies (needs uv).
+lock:
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
+
+fix: .venv/.ready
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
