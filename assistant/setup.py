@@ -1,0 +1,323 @@
+"""The Setup: the saved record of one deployment, and the pure functions that change it.
+
+A Setup never holds a secret. Changing an answer clears what depended on it, so that a stale
+finding can never authorise an apply.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from assistant.answers import Answers
+from assistant.findings import Finding, Frozen
+
+SETUP_VERSION = 1
+
+
+class Role(StrEnum):
+    """What a host is in an option."""
+
+    OUTSIDE = "outside"
+    INSIDE = "inside"
+    HOME = "home"
+
+
+ROLES: dict[int, tuple[Role, ...]] = {
+    1: (Role.OUTSIDE,),
+    2: (Role.INSIDE, Role.OUTSIDE),
+    3: (Role.INSIDE, Role.OUTSIDE),
+    4: (Role.HOME, Role.INSIDE, Role.OUTSIDE),
+}
+"""The hosts each option needs."""
+
+RELEASES = ("bookworm", "trixie", "jammy", "noble")
+"""Code names of the releases a server may run: Debian 12 and 13, Ubuntu 22.04 and 24.04."""
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+
+
+def clean_domain(text: str) -> str:
+    """A domain name in lower case and ASCII (IDNA); ``ValueError`` says what is wrong."""
+    name = text.strip().rstrip(".").lower()
+    if not name.isascii():
+        import idna
+
+        try:
+            name = idna.encode(name, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            raise ValueError(f"{text!r} is not a domain name") from None
+    labels = name.split(".")
+    if len(labels) < 2:
+        raise ValueError(f"{text!r} needs at least one dot, like chat.example.org")
+    if len(name) > 230 or not all(_LABEL.match(label) for label in labels):
+        raise ValueError(f"{text!r} is not a domain name: use letters, digits, dots and hyphens")
+    if labels[-1].isdigit():
+        raise ValueError(f"{text!r} is an address, not a domain name")
+    return name
+
+
+def _host_address(text: str) -> str:
+    """An IPv4 or IPv6 address, or a host name."""
+    text = text.strip()
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        pass
+    if "." not in text and _LABEL.match(text.lower()):
+        return text.lower()
+    try:
+        return clean_domain(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither an IP address nor a host name") from None
+
+
+def _user_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}\$?", text):
+        raise ValueError(f"{text!r} is not the name of an account on a server")
+    return text
+
+
+def _line(text: str) -> str:
+    if any(ord(c) < 32 or ord(c) == 127 for c in text):
+        raise ValueError("it contains a control character")
+    return text
+
+
+def _localpart(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._=/-]{0,100}", text):
+        raise ValueError(
+            f"{text!r} cannot be a Matrix user: lower-case letters, digits, and . _ = - only"
+        )
+    return text
+
+
+def _email(text: str) -> str:
+    if text and not re.fullmatch(
+        r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z0-9-]+", text
+    ):
+        raise ValueError(f"{text!r} is not an e-mail address")
+    return text
+
+
+def _https(text: str) -> str:
+    if not re.fullmatch(r"https://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?", text):
+        raise ValueError(f"{text!r} is not an https:// address")
+    return text
+
+
+Domain = Annotated[str, AfterValidator(clean_domain)]
+Address = Annotated[str, AfterValidator(_host_address)]
+UserName = Annotated[str, AfterValidator(_user_name)]
+Line = Annotated[str, AfterValidator(_line)]
+Localpart = Annotated[str, AfterValidator(_localpart)]
+Email = Annotated[str, AfterValidator(_email)]
+HttpsUrl = Annotated[str, AfterValidator(_https)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Login(Frozen):
+    """How to log in to a machine over SSH. Passwords and passphrases are asked for, never kept.
+
+    ``key_file`` is a private key on this computer (``~`` allowed; empty: the agent and the usual
+    keys), ``host_key`` the confirmed host key (``ssh-ed25519 AAAA…``; empty: not yet confirmed).
+    """
+
+    address: Address
+    port: Port = 22
+    user: UserName = "root"
+    key_file: Line = ""
+    use_agent: bool = True
+    host_key: Line = ""
+
+
+class Host(Frozen):
+    """One of the user's servers.
+
+    ``public_ipv4`` / ``public_ipv6`` are what DNS must say; empty when it has none. ``keep_ports``
+    are TCP ports of the user's own services that stay open in the firewall.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    role: Role
+    login: Login
+    jump: Login | None = None
+    public_ipv4: Line = ""
+    public_ipv6: Line = ""
+    release: Literal["", "bookworm", "trixie", "jammy", "noble"] = ""
+    keep_ports: tuple[Port, ...] = ()
+
+    @model_validator(mode="after")
+    def _addresses(self) -> Host:
+        if self.public_ipv4:
+            ipaddress.IPv4Address(self.public_ipv4)
+        if self.public_ipv6:
+            ipaddress.IPv6Address(self.public_ipv6)
+        return self
+
+
+class Mirror(Frozen):
+    """A package mirror: where apt (``uri``, ``security_uri``) and pip (``pip_conf``) get things."""
+
+    uri: Annotated[str, Field(pattern=r"^https?://[!-~]+$")]
+    security_uri: Annotated[str, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
+    components: Annotated[str, Field(pattern=r"^[a-z0-9 -]+$")] = "main"
+    suites: Annotated[str, Field(pattern=r"^[a-z0-9 /-]*$")] = ""
+    signing_key: str = ""
+    pip_conf: str = ""
+
+
+class DnsUpdate(Frozen):
+    """DNS-01 by RFC 2136: the server to send updates to. The TSIG secret is asked for.
+
+    ``server`` is an IP address, ``algorithm`` such as ``HMAC-SHA256``.
+    """
+
+    server: Address
+    port: Port = 53
+    key_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+    algorithm: Annotated[str, Field(pattern=r"^HMAC-(SHA\d{3}|MD5)$")] = "HMAC-SHA256"
+
+
+class Settings(Frozen):
+    """What an expert may change; every default is safe for a beginner."""
+
+    mirror: Mirror | None = None
+    acme_directory: HttpsUrl = "https://acme-v02.api.letsencrypt.org/directory"
+    acme_email: Email = ""
+    challenge: Literal["http-01", "dns-01"] = "http-01"
+    dns_update: DnsUpdate | None = None
+    federation: Literal["own", "open"] = "own"
+    admin: Localpart = "admin"
+    upload_megabytes: Annotated[int, Field(ge=1, le=1000)] = 50
+    keep_media_days: Annotated[int, Field(ge=0, le=3650)] = 0
+    resolvers: tuple[Address, ...] = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
+    canary_messages: Annotated[int, Field(ge=1, le=100)] = 5
+
+
+class HistoryEntry(Frozen):
+    """Something that was done: ``what`` is ``created``, ``checked``, ``applied``, ``undone``, …"""
+
+    at: datetime
+    what: str
+    host: str = ""
+    run: str = ""
+    ok: bool = True
+    detail: str = ""
+
+
+class FindingsRecord(Frozen):
+    """Findings with the digest of the inputs they were made for, and when (UTC)."""
+
+    inputs: str
+    at: datetime
+    findings: tuple[Finding, ...]
+
+
+class Setup(Frozen):
+    """One deployment. ``server_name`` is what follows the colon in every user id, for ever;
+
+    ``access_name`` is the name clients connect to (usually the same).
+    """
+
+    version: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    created: datetime
+    answers: Answers
+    option: Literal[1, 2, 3, 4]
+    acknowledged: Line = ""
+    server_name: Domain
+    access_name: Domain
+    hosts: tuple[Host, ...]
+    settings: Settings = Settings()
+    findings: FindingsRecord | None = None
+    history: tuple[HistoryEntry, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _same_name(cls, data: object) -> object:
+        if isinstance(data, dict) and "access_name" not in data and "server_name" in data:
+            data = {**data, "access_name": data["server_name"]}
+        return data
+
+    @model_validator(mode="after")
+    def _hosts_fit(self) -> Setup:
+        names = [host.name for host in self.hosts]
+        if len(set(names)) != len(names):
+            raise ValueError("two hosts have the same name")
+        roles = sorted(host.role for host in self.hosts)
+        if roles != sorted(ROLES[self.option]):
+            wanted = ", ".join(ROLES[self.option])
+            raise ValueError(f"option {self.option} needs exactly these hosts: {wanted}")
+        return self
+
+    def host(self, role: Role) -> Host:
+        """The host with a role; ``KeyError`` when the option has none."""
+        for host in self.hosts:
+            if host.role is role:
+                return host
+        raise KeyError(role)
+
+    @property
+    def inputs(self) -> str:
+        """Digest of everything a plan or a finding depends on (not host keys, not history)."""
+        text = self.model_dump_json(exclude={"findings", "history", "created", "name"})
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def current_findings(self) -> tuple[Finding, ...]:
+        """The findings that still hold for these inputs; empty when there are none."""
+        if self.findings is None or self.findings.inputs != self.inputs:
+            return ()
+        return self.findings.findings
+
+
+def with_host_key(setup: Setup, host: str, key: str, *, jump: bool = False) -> Setup:
+    """The Setup with a confirmed host key for one host (or its jump host)."""
+    hosts = []
+    for item in setup.hosts:
+        if item.name == host:
+            if jump and item.jump is not None:
+                item = item.model_copy(
+                    update={"jump": item.jump.model_copy(update={"host_key": key})}
+                )
+            else:
+                item = item.model_copy(
+                    update={"login": item.login.model_copy(update={"host_key": key})}
+                )
+        hosts.append(item)
+    return setup.model_copy(update={"hosts": tuple(hosts)})
+
+
+def with_release(setup: Setup, host: str, codename: str) -> Setup:
+    """The Setup with the release a host told; one we do not know becomes empty."""
+    known = codename if codename in RELEASES else ""
+    hosts = tuple(
+        item.model_copy(update={"release": known}) if item.name == host else item
+        for item in setup.hosts
+    )
+    return setup.model_copy(update={"hosts": hosts})
+
+
+def with_findings(setup: Setup, findings: tuple[Finding, ...], at: datetime) -> Setup:
+    """The Setup with fresh findings, bound to its present inputs."""
+    record = FindingsRecord(inputs=setup.inputs, at=at, findings=findings)
+    return setup.model_copy(update={"findings": record})
+
+
+def with_history(setup: Setup, entry: HistoryEntry) -> Setup:
+    """The Setup with one more line of history (the last 200 are kept)."""
+    return setup.model_copy(update={"history": (*setup.history, entry)[-200:]})
+
+
+def with_answers(setup: Setup, answers: Answers) -> Setup:
+    """The Setup with other answers; findings and the acknowledgement no longer count."""
+    if answers == setup.answers:
+        return setup
+    return setup.model_copy(update={"answers": answers, "findings": None, "acknowledged": ""})

@@ -1,0 +1,10 @@
+"""Text for people: messages are values, made where the fact is known and worded when shown.
+
+Write ``msg("The server at {address} refused the key", address=host)`` where the fact is known.
+The English sentence is the key of the translation catalogues; :func:`render` words the message
+in a language.
+"""
+
+from assistant.text.message import Message, msg, render
+
+__all__ = ["Message", "msg", "render"]
