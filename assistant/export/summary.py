@@ -1,0 +1,200 @@
+"""The two forms of the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from assistant.canary.model import CanaryResult
+from assistant.export import operator, people
+from assistant.export.facts import (
+    Audience,
+    add_person_command,
+    app_link,
+    fingerprint,
+    homeserver_url,
+    places,
+    timers,
+)
+from assistant.export.markdown import Page
+from assistant.findings import Finding
+from assistant.options import OPTIONS
+from assistant.plan.model import Plan
+from assistant.setup import Host, Login, Setup
+from assistant.text import Message, render
+
+SUMMARY_VERSION = 1
+"""Version of the JSON summary; a change that breaks readers raises it."""
+
+
+def summary_markdown(
+    setup: Setup,
+    *,
+    plan: Plan | None,
+    findings: Sequence[Finding] = (),
+    canary: CanaryResult | None = None,
+    audience: Audience = "operator",
+    language: str = "en",
+) -> str:
+    """The summary to read. Without a plan, what only it knows is left out."""
+    page = Page(language)
+    if audience == "people":
+        people.write(page, setup, plan)
+    else:
+        operator.write(page, setup, plan, findings, canary)
+    return page.text()
+
+
+def summary_json(
+    setup: Setup,
+    *,
+    plan: Plan | None,
+    findings: Sequence[Finding] = (),
+    canary: CanaryResult | None = None,
+    audience: Audience = "operator",
+    language: str = "en",
+) -> dict[str, Any]:
+    """The summary for programs: JSON values only, with a ``version``.
+
+    Fields are picked one by one, so that nothing added to a Setup later gets out by itself.
+    """
+
+    def words(message: Message | None) -> str | None:
+        return None if message is None else render(message, language)
+
+    option = OPTIONS[setup.option]
+    summary: dict[str, Any] = {
+        "version": SUMMARY_VERSION,
+        "audience": audience,
+        "server_name": setup.server_name,
+        "homeserver_url": homeserver_url(setup),
+        "app_link": app_link(setup),
+        "option": {
+            "number": option.number,
+            "title": words(option.title),
+            "notes": [words(note) for note in option.notes],
+        },
+        "device_records": [
+            record.line
+            for record in (plan.records if plan else ())
+            if record.where == "device" and record.must == "exist"
+        ],
+    }
+    if audience == "people":
+        return summary
+    summary |= {
+        "setup": setup.name,
+        "created": _time(setup.created),
+        "admin": f"@{setup.settings.admin}:{setup.server_name}",
+        "federation": setup.settings.federation,
+        "hosts": [_host(host, plan) for host in setup.hosts],
+        "records": [
+            {
+                "name": record.name,
+                "type": record.type,
+                "values": list(record.values),
+                "must": record.must,
+                "where": record.where,
+                "why": words(record.why),
+            }
+            for record in (plan.records if plan else ())
+        ],
+        "plan": plan.digest if plan else None,
+        "places": [
+            {"what": place.what, "host": place.host, "path": place.path}
+            for place in (places(plan) if plan else ())
+        ],
+        "commands": {
+            **{
+                name: ["matrix-assistant", name, "--setup", setup.name]
+                for name in ("check", "canary", "status", "apply", "undo")
+            },
+            "add-person": add_person_command().split(" "),
+        },
+        "findings": [
+            {
+                "check": finding.check,
+                "subject": finding.subject,
+                "vantage": finding.vantage,
+                "status": finding.status.value,
+                "cause": finding.cause,
+                "confidence": finding.confidence.value,
+                "summary": words(finding.summary),
+                "why": words(finding.why),
+                "remedy": words(finding.remedy.text) if finding.remedy else None,
+                "who": finding.remedy.who.value if finding.remedy else None,
+            }
+            for finding in findings
+        ],
+        "canary": None if canary is None else _canary(canary, words(canary.failure)),
+        "history": [
+            {
+                "at": _time(entry.at),
+                "what": entry.what,
+                "host": entry.host,
+                "run": entry.run,
+                "ok": entry.ok,
+                "detail": entry.detail,
+            }
+            for entry in setup.history
+        ],
+    }
+    return summary
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _login(login: Login) -> dict[str, Any]:
+    return {
+        "address": login.address,
+        "port": login.port,
+        "user": login.user,
+        "host_key_fingerprint": fingerprint(login.host_key) or None,
+    }
+
+
+def _host(host: Host, plan: Plan | None) -> dict[str, Any]:
+    planned = {one.host: one for one in plan.hosts}.get(host.name) if plan else None
+    return {
+        "name": host.name,
+        "role": host.role.value,
+        "ssh": _login(host.login),
+        "jump": _login(host.jump) if host.jump else None,
+        "public_ipv4": host.public_ipv4 or None,
+        "public_ipv6": host.public_ipv6 or None,
+        "open_tcp": list(planned.open_tcp) if planned else [],
+        "open_udp": list(planned.open_udp) if planned else [],
+        "timers": [
+            {"unit": f"{timer.name}.timer", "calendar": timer.calendar}
+            for timer in (timers(planned.resources) if planned else ())
+        ],
+    }
+
+
+def _canary(canary: CanaryResult, failure: str | None) -> dict[str, Any]:
+    return {
+        "ok": canary.ok,
+        "sent": canary.sent,
+        "delivered": canary.delivered,
+        "encrypted_on_server": canary.encrypted_on_server,
+        "removed": canary.removed,
+        "p50_ms": canary.p50_ms,
+        "p95_ms": canary.p95_ms,
+        "seconds": canary.seconds,
+        "cause": canary.cause,
+        "failure": failure,
+        "directions": [
+            {
+                "from": direction.sender_server,
+                "to": direction.receiver_server,
+                "sent": direction.sent,
+                "delivered": direction.delivered,
+                "p50_ms": direction.p50_ms,
+                "p95_ms": direction.p95_ms,
+            }
+            for direction in canary.directions
+        ],
+    }
