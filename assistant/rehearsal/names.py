@@ -1,0 +1,241 @@
+"""The lab's names: knot as every authoritative server from the root down, unbound as resolver."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dns.asyncquery
+import dns.exception
+import dns.message
+import dns.name
+import dns.rcode
+import dns.tsig
+import dns.tsigkeyring
+import dns.update
+
+from .addresses import ACME, AUTHORITATIVE, MIRROR, RESOLVER
+from .errors import RehearsalError
+from .processes import Daemon
+from .services import ServicesRoot
+
+LAB_ZONE = "lab.example"
+SERVER_NAME = f"ns.{LAB_ZONE}"
+ACME_NAME = f"acme.{LAB_ZONE}"
+MIRROR_NAME = f"mirror.{LAB_ZONE}"
+ALGORITHM = "hmac-sha256"
+CACHE_SECONDS = 5
+QUERY_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class Tsig:
+    """A key for RFC 2136 updates of one zone."""
+
+    name: str
+    algorithm: str
+    secret: str
+    """Base64."""
+    server: str
+    """The address updates are sent to, port 53."""
+    zone: str
+
+
+def new_tsig(name: str, zone: str) -> Tsig:
+    """A key with a fresh secret."""
+    secret = base64.b64encode(secrets.token_bytes(32)).decode()
+    return Tsig(name, ALGORITHM, secret, AUTHORITATIVE.ipv4, zone)
+
+
+class Names:
+    """The two DNS servers. `key` may change everything, `narrow_key` only TXT records."""
+
+    def __init__(self, services: ServicesRoot, zones: Sequence[str]) -> None:
+        self._services = services
+        self.zones = tuple(zones)
+        self.key = new_tsig("operator-key", zones[0])
+        self.narrow_key = new_tsig("certificate-key", zones[0])
+        self._knot = Daemon("The authoritative DNS server", services.log("knot"))
+        self._unbound = Daemon("The resolver", services.log("unbound"))
+
+    async def start(self) -> None:
+        """Start both servers. Raises RehearsalError."""
+        lab = self._services.folder
+        for folder in ("zones", "knot", "knot/db"):
+            (lab / folder).mkdir()
+        served = _with_parents([*self.zones, LAB_ZONE])
+        for zone in served:
+            (lab / "zones" / _zone_file(zone)).write_text(_zone_text(zone, served))
+        (lab / "knot.conf").write_text(self._knot_conf(served))
+        (lab / "root.hints").write_text(
+            f". 3600 NS {SERVER_NAME}.\n{SERVER_NAME}. 3600 A {AUTHORITATIVE.ipv4}\n"
+            f"{SERVER_NAME}. 3600 AAAA {AUTHORITATIVE.ipv6}\n"
+        )
+        (lab / "unbound.conf").write_text(_unbound_conf())
+        # knot first: unbound asks for the root's servers as soon as it starts.
+        await self._knot.start(self._services.command("/usr/sbin/knotd", "-c", "/lab/knot.conf"))
+        await self._knot.ready(lambda: _answers(AUTHORITATIVE.ipv4))
+        await self._unbound.start(
+            self._services.command("/usr/sbin/unbound", "-d", "-p", "-c", "/lab/unbound.conf")
+        )
+        await self._unbound.ready(lambda: _answers(RESOLVER.ipv4))
+
+    async def stop(self) -> None:
+        """Stop both servers."""
+        await self._unbound.stop()
+        await self._knot.stop()
+
+    async def set(self, name: str, kind: str, values: Sequence[str], ttl: int) -> None:
+        """Make `values` all there is of `kind` at `name`, for the resolver too (ttl in seconds)."""
+        update = self._update(name)
+        update.replace(dns.name.from_text(name), ttl, kind, *values)
+        await self._send(update, name)
+
+    async def delete(self, name: str, kind: str | None) -> None:
+        """Remove the records of `kind` (None: all) at `name`."""
+        update = self._update(name)
+        if kind is None:
+            update.delete(dns.name.from_text(name))
+        else:
+            update.delete(dns.name.from_text(name), kind)
+        await self._send(update, name)
+
+    def _zone_of(self, name: str) -> str:
+        wanted = dns.name.from_text(name)
+        fitting = [z for z in (*self.zones, LAB_ZONE) if wanted.is_subdomain(dns.name.from_text(z))]
+        if not fitting:
+            raise RehearsalError(f"{name} is in no zone of the practice internet.")
+        return max(fitting, key=len)
+
+    def _update(self, name: str) -> dns.update.UpdateMessage:
+        keyring = dns.tsigkeyring.from_text({self.key.name: self.key.secret})
+        return dns.update.UpdateMessage(
+            self._zone_of(name), keyring=keyring, keyalgorithm=dns.tsig.HMAC_SHA256
+        )
+
+    async def _send(self, update: dns.update.UpdateMessage, name: str) -> None:
+        try:
+            reply = await dns.asyncquery.tcp(update, AUTHORITATIVE.ipv4, timeout=QUERY_TIMEOUT)
+        except (OSError, dns.exception.DNSException) as error:
+            raise RehearsalError(f"The record of {name} could not be changed: {error}.") from error
+        if reply.rcode() != dns.rcode.NOERROR:
+            code = dns.rcode.to_text(reply.rcode())
+            raise RehearsalError(f"The DNS server refused to change {name} ({code}).")
+        # Tests change records all the time; nobody has to sit out the resolver's cache.
+        await self._services.run(
+            ["/usr/sbin/unbound-control", "-c", "/lab/unbound.conf", "flush_zone", name]
+        )
+
+    def _knot_conf(self, served: Sequence[str]) -> str:
+        keys = "".join(
+            f"  - id: {key.name}\n    algorithm: {key.algorithm}\n    secret: {key.secret}\n"
+            for key in (self.key, self.narrow_key)
+        )
+        zones = "".join(
+            f'  - domain: "{zone}"\n    file: "{_zone_file(zone)}"\n'
+            + ("    acl: [all-records, only-txt]\n" if zone in (*self.zones, LAB_ZONE) else "")
+            for zone in served
+        )
+        return f"""server:
+    rundir: /lab/knot
+    listen: [ {AUTHORITATIVE.ipv4}@53, "{AUTHORITATIVE.ipv6}@53" ]
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+log:
+  - target: stderr
+    any: info
+database:
+    storage: /lab/knot/db
+key:
+{keys}acl:
+  - id: all-records
+    key: {self.key.name}
+    action: [update, transfer]
+  - id: only-txt
+    key: {self.narrow_key.name}
+    action: update
+    update-type: [TXT]
+template:
+  - id: default
+    storage: /lab/zones
+    zonefile-sync: -1
+zone:
+{zones}"""
+
+
+def _with_parents(zones: Sequence[str]) -> tuple[str, ...]:
+    """The zones and every zone above them; the root is "."."""
+    served = {"."}
+    for zone in zones:
+        labels = zone.strip(".").split(".")
+        served |= {".".join(labels[i:]) for i in range(len(labels))}
+    return tuple(sorted(served))
+
+
+def _zone_file(zone: str) -> str:
+    return "root.zone" if zone == "." else f"{zone}.zone"
+
+
+def _zone_text(zone: str, served: Sequence[str]) -> str:
+    origin = "." if zone == "." else f"{zone}."
+    lines = [
+        f"$ORIGIN {origin}",
+        f"$TTL {CACHE_SECONDS}",
+        f"@ SOA {SERVER_NAME}. hostmaster.{LAB_ZONE}. 1 3600 600 86400 1",
+        f"@ NS {SERVER_NAME}.",
+    ]
+    for other in served:
+        if other != "." and _parent(other) == zone:
+            lines.append(f"{other}. NS {SERVER_NAME}.")
+    if zone in (".", LAB_ZONE):
+        lines += [f"{SERVER_NAME}. A {AUTHORITATIVE.ipv4}"]
+        lines += [f"{SERVER_NAME}. AAAA {AUTHORITATIVE.ipv6}"]
+    if zone == LAB_ZONE:
+        # pebble listens on one address only.
+        lines += [f"{ACME_NAME}. A {ACME.ipv4}"]
+        lines += [f"{MIRROR_NAME}. A {MIRROR.ipv4}", f"{MIRROR_NAME}. AAAA {MIRROR.ipv6}"]
+    return "\n".join(lines) + "\n"
+
+
+def _parent(zone: str) -> str:
+    return zone.partition(".")[2] or "."
+
+
+def _unbound_conf() -> str:
+    return f"""server:
+    interface: {RESOLVER.ipv4}
+    interface: {RESOLVER.ipv6}
+    access-control: 0.0.0.0/0 allow
+    access-control: ::/0 allow
+    module-config: "iterator"
+    root-hints: /lab/root.hints
+    cache-max-ttl: {CACHE_SECONDS}
+    cache-max-negative-ttl: 1
+    infra-host-ttl: 5
+    num-threads: 1
+    outgoing-interface: {RESOLVER.ipv4}
+    outgoing-interface: {RESOLVER.ipv6}
+    username: ""
+    chroot: ""
+    directory: /lab
+    pidfile: ""
+    use-syslog: no
+    logfile: ""
+    do-daemonize: no
+remote-control:
+    control-enable: yes
+    control-interface: /lab/unbound.socket
+    control-use-cert: no
+"""
+
+
+async def _answers(server: str) -> bool:
+    query = dns.message.make_query(f"{SERVER_NAME}.", "A")
+    try:
+        reply = await dns.asyncquery.udp(query, server, timeout=0.5)
+    except (OSError, dns.exception.DNSException):
+        return False
+    return reply.rcode() == dns.rcode.NOERROR and bool(reply.answer)
