@@ -62,19 +62,19 @@ def _sentence(
         return _wrong_text(path, where)
     for start, wanted in _WANTED:
         if kind.startswith(start):
-            return msg(wanted, where=where)
+            return wanted.model_copy(update={"values": {"where": where}})
     return msg("{where}: this cannot be used here. Look it up in the manual.", where=where)
 
 
 _WANTED = (
-    ("string", "{where}: must be text in quotation marks."),
-    ("int", "{where}: must be a whole number, without quotation marks."),
-    ("bool", "{where}: must be true or false, without quotation marks."),
-    ("tuple", "{where}: must be a list in square brackets."),
-    ("model", "{where}: must be a section with names and values in it."),
-    ("dict", "{where}: must be a section with names and values in it."),
-    ("date", "{where}: must be a date and time such as 2026-11-22T21:00:00Z."),
-    ("time", "{where}: must be a date and time such as 2026-11-22T21:00:00Z."),
+    ("string", msg("{where}: must be text in quotation marks.", where="")),
+    ("int", msg("{where}: must be a whole number, without quotation marks.", where="")),
+    ("bool", msg("{where}: must be true or false, without quotation marks.", where="")),
+    ("tuple", msg("{where}: must be a list in square brackets.", where="")),
+    ("model", msg("{where}: must be a section with names and values in it.", where="")),
+    ("dict", msg("{where}: must be a section with names and values in it.", where="")),
+    ("date", msg("{where}: must be a date and time such as 2026-11-22T21:00:00Z.", where="")),
+    ("time", msg("{where}: must be a date and time such as 2026-11-22T21:00:00Z.", where="")),
 )
 """What the beginnings of pydantic's error types mean."""
 

@@ -33,6 +33,9 @@ ends with ``failed`` (cause ``interrupted``), ``finished`` and ``result``, made 
 An ``apply`` stopped by conflicts sends their ``state`` events before its ``error``; one whose
 ``run`` is already known on the host follows that run instead of starting it twice.
 
+Events of ``measure``: ``measurement`` (one per attempt; see onhost.measure), ``listening`` and
+``peer`` of its listeners, ``waiting`` while nothing happens.
+
 ``error`` (``cause``, ``text``, ``tail``) ends any mode that could not do its work.
 """
 
@@ -63,3 +66,7 @@ MAX_LINE = 256 * 1024
 
 MAX_OUTPUT = 8 * 1024
 """Longest text of one ``output`` event, in characters."""
+
+PROCESS_NAME = "matrix-assistan"
+"""What the program calls itself while it runs (the kernel keeps 15 characters): so that its own
+temporary listeners are not mistaken for somebody's service, and an administrator knows it."""

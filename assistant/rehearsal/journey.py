@@ -21,7 +21,7 @@ from assistant.plan.compile import compile_plan
 from assistant.recommendation import recommend
 from assistant.rehearsal.lab import Lab, LabHost
 from assistant.rehearsal.practice import practice_setup
-from assistant.remote import HostKey, Wanted
+from assistant.remote import HostKey, NoCredentials
 from assistant.setup import Host, Setup
 
 Say = Callable[[str], None]
@@ -33,15 +33,7 @@ REPEATS = 3
 """How often a re-apply and a bare ssh are timed; the medians are compared."""
 
 
-class NoCredentials:
-    """The practice hosts are reached with a key; nobody is asked anything."""
-
-    async def ask(self, wanted: Wanted) -> str | None:
-        """Nothing to give."""
-        return None
-
-
-class StageFailed(AssistantError):
+class StageError(AssistantError):
     """A stage did not give what it must; the rehearsal ends there."""
 
 
@@ -155,7 +147,7 @@ class Journey:
             first = recommend(self.setup.answers).first
             _must(first == report.option, f"the advice was option {first}")
         async with self.stage("trust"):
-            self._setup = await run.trust(self.setup, self._confirm(outside))
+            self._setup = await run.trust(self.setup, self._confirm(outside), NoCredentials())
         async with run.Connections(self.setup, NoCredentials()) as connections:
             await self._prepare_host(connections)
             async with self.stage("apply"):
@@ -295,4 +287,4 @@ def _must(good: bool, what: str) -> None:
     if not good:
         from assistant.text import msg
 
-        raise StageFailed("rehearsal", msg("The rehearsal stopped: {what}", what=what))
+        raise StageError("rehearsal", msg("The rehearsal stopped: {what}", what=what))

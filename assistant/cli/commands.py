@@ -1,0 +1,392 @@
+"""The commands that work on a Setup; each returns its exit code and prints its own result."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant import run
+from assistant.cli.credentials import TerminalCredentials, confirm_key, read_credentials
+from assistant.cli.exits import Exit
+from assistant.cli.output import Output, finding_json, result_json
+from assistant.errors import AssistantError, InputError
+from assistant.findings import Finding, Status
+from assistant.plan.compile import compile_plan
+from assistant.setup import Setup
+from assistant.text import msg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from assistant.store import SetupHandle
+
+
+@dataclass
+class Job:
+    """One command at work: the open Setup, where to tell, how to log in."""
+
+    args: argparse.Namespace
+    out: Output
+    handle: SetupHandle
+    credentials: TerminalCredentials
+
+    @property
+    def setup(self) -> Setup:
+        """The Setup as last saved."""
+        return self.handle.setup
+
+    def save(self, setup: Setup) -> None:
+        """Save a new Setup when it differs."""
+        if setup != self.handle.setup:
+            self.handle.save(setup)
+
+    async def connections(self) -> run.Connections:
+        """Connections to hosts whose keys are confirmed and whose releases are known."""
+        confirm = confirm_key(interactive=self.args.interactive)
+        self.save(await run.trust(self.setup, confirm, self.credentials))
+        return run.Connections(self.setup, self.credentials)
+
+
+@contextmanager
+def job(args: argparse.Namespace, out: Output) -> Iterator[Job]:
+    """Open the Setup that ``--setup`` or ``--answers`` names, locked while the command runs."""
+    from assistant.cli.setups import open_named
+
+    given: Mapping[str, Mapping[str, str]] = {}
+    if args.credentials:
+        given = read_credentials(Path(args.credentials))
+    with open_named(args, out) as handle:
+        names = {
+            login.address: host.name
+            for host in handle.setup.hosts
+            for login in (host.jump, host.login)
+            if login is not None
+        }
+        credentials = TerminalCredentials(given, names, interactive=args.interactive)
+        yield Job(args, out, handle, credentials)
+
+
+def recommend_command(args: argparse.Namespace, out: Output) -> Exit:
+    """Rank the four options for a file of answers."""
+    from assistant.answersfile import read_answers_file
+    from assistant.cli.recommend import (
+        print_questions,
+        print_recommendation,
+        recommendation_json,
+    )
+    from assistant.recommendation import recommend
+
+    if args.questions:
+        print_questions(out)
+        return Exit.OK
+    if not args.answers:
+        raise InputError(
+            "no-answers",
+            msg("Give --answers FILE; `recommend --questions` lists what can stand in it."),
+        )
+    answers = read_answers_file(Path(args.answers)).answers
+    recommendation = recommend(answers)
+    out.json(recommendation_json(recommendation))
+    print_recommendation(recommendation, out)
+    return Exit.OK
+
+
+def _run(work: Callable[[], Awaitable[Exit]]) -> Exit:
+    async def main() -> Exit:
+        return await work()
+
+    return asyncio.run(main())
+
+
+def plan_command(args: argparse.Namespace, out: Output) -> Exit:
+    """Show what an apply would change, with diffs; nothing is changed."""
+    with job(args, out) as task:
+
+        async def work() -> Exit:
+            async with await task.connections() as connections:
+                task.save(await run.learn(connections))
+                plan = compile_plan(task.setup)
+                previews = await run.preview(connections, resolve=_resolve(args, task.setup))
+            for preview in previews:
+                out.preview(preview, diffs=not args.no_diff)
+            for record in plan.records:
+                verb = "must exist" if record.must == "exist" else "must not exist"
+                out.print(f"DNS, {verb}: {record.line}")
+            out.json(
+                {
+                    "digest": plan.digest,
+                    "hosts": [
+                        {
+                            "host": p.host,
+                            "resources": p.total,
+                            "changes": [dict(s) for s in p.changes],
+                            "conflicts": [s.get("id") for s in p.conflicts],
+                        }
+                        for p in previews
+                    ],
+                    "records": [
+                        {"name": r.name, "type": r.type, "values": list(r.values), "must": r.must}
+                        for r in plan.records
+                    ],
+                }
+            )
+            return Exit.DECISION if any(p.conflicts for p in previews) else Exit.OK
+
+        return _run(work)
+
+
+def check_command(args: argparse.Namespace, out: Output) -> Exit:
+    """Measure from this computer and the servers, and say what was found."""
+    with job(args, out) as task:
+
+        async def work() -> Exit:
+            async with await task.connections() as connections:
+                task.save(await run.learn(connections))
+                findings = await _checked(task, connections, args.phase)
+            return _verdict(findings)
+
+        return _run(work)
+
+
+async def _checked(task: Job, connections: run.Connections, phase: str) -> tuple[Finding, ...]:
+    out = task.out
+    if phase == "auto":
+        phase = "after" if was_applied(task.setup) else "before"
+    setup, findings = await run.check(
+        connections,
+        task.args.checker,
+        phase="after" if phase == "after" else "before",
+        report=out.finding,
+    )
+    task.save(setup)
+    out.json({"phase": phase, "findings": [finding_json(f) for f in findings]})
+    return findings
+
+
+def was_applied(setup: Setup) -> bool:
+    """Whether the newest apply or undo in the history is a successful apply."""
+    for entry in reversed(setup.history):
+        if entry.what in ("applied", "undone"):
+            return entry.what == "applied" and entry.ok
+    return False
+
+
+def _verdict(findings: tuple[Finding, ...]) -> Exit:
+    return Exit.NOT_OK if any(f.status is Status.FAILED for f in findings) else Exit.OK
+
+
+def apply_command(args: argparse.Namespace, out: Output) -> Exit:
+    """Bring the servers to the plan; again at any time, then only what differs."""
+    with job(args, out) as task:
+
+        async def work() -> Exit:
+            _acknowledged(task.setup)
+            async with await task.connections() as connections:
+                task.save(await run.learn(connections))
+                if not was_applied(task.setup) and not args.skip_checks:
+                    await _ready(task, connections)
+                setup, results = await run.apply(
+                    connections,
+                    report=out.progress,
+                    resolve=_resolve(args, task.setup),
+                    secrets_from=task.credentials,
+                )
+                task.save(setup)
+            for result in results:
+                out.result(result)
+            ok = all(result.ok for result in results)
+            out.json({"ok": ok, "hosts": [result_json(result) for result in results]})
+            if ok:
+                return Exit.OK
+            causes = {result.cause for result in results if not result.ok}
+            return Exit.DECISION if causes <= {"conflict", "busy"} else Exit.HOST
+
+        return _run(work)
+
+
+def _acknowledged(setup: Setup) -> None:
+    from assistant.options import OPTIONS, acknowledged
+
+    wanted = OPTIONS[setup.option].acknowledgement
+    if not acknowledged(setup.option, setup.acknowledged):
+        raise AssistantError(
+            "acknowledgement",
+            msg(
+                "Option {option} has risks you have to accept in your own words first. Read them"
+                " (`matrix-assistant recommend`), then put this sentence into the answers file as"
+                ' acknowledged = "{sentence}".',
+                option=setup.option,
+                sentence=str(wanted),
+            ),
+        )
+
+
+async def _ready(task: Job, connections: run.Connections) -> None:
+    """Check first when there are no current findings; stop when one of them stands in the way."""
+    findings = task.setup.current_findings
+    if not findings or any(finding.blocking for finding in findings):
+        task.out.say(msg("Checking the servers and the network first …"))
+        setup, findings = await run.check(
+            connections,
+            task.args.checker,
+            phase="before",
+            report=lambda f: task.out.finding(f) if f.status is Status.FAILED else None,
+        )
+        task.save(setup)
+    blockers = [finding for finding in findings if finding.blocking]
+    if blockers:
+        raise AssistantError(
+            "findings",
+            msg(
+                "{count} findings stand in the way, so nothing was changed: {first} Mend them and"
+                " try again, or use --skip-checks if you know better.",
+                count=len(blockers),
+                first=task.out.words(blockers[0].summary),
+            ),
+        )
+
+
+def _resolve(args: argparse.Namespace, setup: Setup) -> dict[str, dict[str, str]]:
+    """What to do with hand-edited files (``--overwrite``, ``--keep``), the same for all hosts."""
+    decisions = dict.fromkeys(args.overwrite or (), "overwrite")
+    decisions |= dict.fromkeys(args.keep or (), "keep")
+    return {host.name: decisions for host in setup.hosts} if decisions else {}
+
+
+def canary_command(args: argparse.Namespace, out: Output) -> Exit:
+    """Prove that encrypted messages arrive, with two temporary users."""
+    with job(args, out) as task:
+
+        async def work() -> Exit:
+            async with await task.connections() as connections:
+                result = await run.canary(connections, lambda event: out.say(event.message))
+            detail = f"{result.delivered}/{result.sent}"
+            task.save(run.with_canary(task.setup, result.ok, detail))
+            out.json({"ok": result.ok, **canary_json(result)})
+            if result.ok:
+                out.print(
+                    msg(
+                        "✓ {delivered} of {sent} encrypted messages arrived, half of them within"
+                        " {p50} ms; the server stores only ciphertext.",
+                        delivered=result.delivered,
+                        sent=result.sent,
+                        p50=round(result.p50_ms or 0),
+                    )
+                )
+                return Exit.OK
+            out.print(result.failure or msg("✗ The test conversation did not succeed."))
+            return Exit.NOT_OK
+
+        return _run(work)
+
+
+def canary_json(result: Any) -> dict[str, Any]:
+    """The figures of a canary as in ``--json``."""
+    return {
+        "sent": result.sent,
+        "delivered": result.delivered,
+        "encrypted_on_server": result.encrypted_on_server,
+        "p50_ms": result.p50_ms,
+        "p95_ms": result.p95_ms,
+        "removed": result.removed,
+        "failure": str(result.failure) if result.failure else "",
+    }
+
+
+def undo_command(args: argparse.Namespace, out: Output) -> Exit:
+    """Take back what was applied; databases, media and keys stay on the servers."""
+    with job(args, out) as task:
+
+        async def work() -> Exit:
+            async with await task.connections() as connections:
+                setup, results = await run.undo(connections, report=out.progress)
+                task.save(setup)
+            for result in results:
+                out.result(result)
+            ok = all(result.ok for result in results)
+            out.json({"ok": ok, "hosts": [result_json(result) for result in results]})
+            return Exit.OK if ok else Exit.HOST
+
+        return _run(work)
+
+
+def status_command(args: argparse.Namespace, out: Output) -> Exit:
+    """What was done so far, and what the servers say of their runs."""
+    with job(args, out) as task:
+        setup = task.setup
+        out.print(f"{setup.name}: option {setup.option}, {setup.server_name}")
+        for entry in setup.history[-10:]:
+            good = "✓" if entry.ok else "✗"
+            out.print(
+                f"  {good} {entry.at:%Y-%m-%d %H:%M} {entry.what} {entry.host} {entry.detail}"
+            )
+
+        async def work() -> Exit:
+            async with await task.connections() as connections:
+                answers = await run.status(connections)
+            for host, answer in answers.items():
+                runs = answer.get("runs") or []
+                last = runs[-1] if runs else {}
+                state = last.get("state", "no run yet") if isinstance(last, Mapping) else last
+                busy = ", a run is under way" if answer.get("locked") else ""
+                out.print(f"  {host}: {len(runs)} runs, the last one: {state}{busy}")
+            findings = setup.current_findings
+            out.json(
+                {
+                    "name": setup.name,
+                    "option": setup.option,
+                    "server_name": setup.server_name,
+                    "applied": was_applied(setup),
+                    "hosts": {host: dict(answer) for host, answer in answers.items()},
+                    "findings": [finding_json(f) for f in findings],
+                    "history": [entry.model_dump(mode="json") for entry in setup.history],
+                }
+            )
+            return Exit.OK
+
+        return _run(work)
+
+
+def export_command(args: argparse.Namespace, out: Output) -> Exit:
+    """The summary for everybody involved, as Markdown or JSON; no secrets in it."""
+    import json
+
+    from assistant.export import summary_json, summary_markdown
+
+    with job(args, out) as task:
+        setup = task.setup
+        plan = compile_plan(setup)
+        findings = setup.current_findings
+        if args.format == "json" or out.as_json:
+            value = summary_json(setup, plan=plan, findings=findings, canary=None)
+            text = json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
+        else:
+            text = summary_markdown(
+                setup,
+                plan=plan,
+                findings=findings,
+                canary=None,
+                audience=args.audience,
+                language=args.language,
+            )
+        if args.output:
+            try:
+                Path(args.output).write_text(text, "utf-8")
+            except OSError as error:
+                raise AssistantError(
+                    "output-file",
+                    msg(
+                        "The summary could not be written to {path}: {why}.",
+                        path=args.output,
+                        why=error.strerror or "unknown",
+                    ),
+                ) from None
+            out.say(msg("The summary is in {path}.", path=args.output))
+        else:
+            print(text, end="")
+    return Exit.OK

@@ -1,0 +1,135 @@
+"""The recommendation in words and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assistant.answers import QUESTIONS, question
+from assistant.cli.output import Output
+from assistant.decision import Verdict
+from assistant.options import OPTIONS
+from assistant.recommendation import Ranked, Recommendation
+from assistant.whatif import Ground
+
+_STAR = "●"
+_NO_STAR = "○"
+_VERDICTS = {
+    Verdict.POSSIBLE: "possible",
+    Verdict.UNSURE: "undecided",
+    Verdict.RULED_OUT: "ruled out",
+}
+
+
+def print_recommendation(recommendation: Recommendation, out: Output) -> None:
+    """All four options, best first, with reasons and what would change the order."""
+    out.print(recommendation.advice)
+    for contradiction in recommendation.contradictions:
+        out.print(f"! {out.words(contradiction.message)}")
+    for place, ranked in enumerate(recommendation.ranking, 1):
+        out.print("")
+        _print_option(place, ranked, out)
+    for remark in recommendation.remarks:
+        out.print("")
+        out.print(f"Note: {out.words(remark.message)}")
+    if recommendation.unknowns:
+        out.print("")
+        out.print("What is not known yet:")
+        for unknown in recommendation.unknowns:
+            weight = (
+                "could change the first place" if unknown.could_change else "would not change it"
+            )
+            out.print(f"  ? {_ground(unknown.ground, out)} ({weight})")
+            out.print(f"    {out.words(unknown.find_out)}")
+    out.print("")
+    if not recommendation.would_change:
+        out.print("No single other answer would change the first place.")
+        return
+    out.print("Another answer to one of these would change the first place:")
+    for change in recommendation.would_change:
+        answer = _ground(Ground(question=change.question, value=change.value), out)
+        out.print(f"  {answer} → option {change.first}")
+
+
+def _print_option(place: int, ranked: Ranked, out: Output) -> None:
+    option = OPTIONS[ranked.option]
+    stars = "  ".join(
+        f"{name} {_STAR * count}{_NO_STAR * (3 - count)}"
+        for name, count in (
+            ("avoids censorship", option.stars.censorship),
+            ("speed", option.stars.speed),
+            ("ease", option.stars.ease),
+        )
+    )
+    out.print(f"{place}. Option {ranked.option}: {out.words(option.title)}")
+    out.print(f"   {_VERDICTS[ranked.verdict]}   {stars}")
+    for hit in ranked.ruled_out_by:
+        out.print(f"   ✗ {out.words(hit.message)}  [{_ground(hit.ground, out)}]")
+        for value in hit.back:
+            answer = _ground(Ground(question=hit.ground.question, value=value), out)
+            out.print(f"     would come back with: {answer}")
+    for point in ranked.open_points:
+        out.print(f"   ? {out.words(point.message)}")
+    for reason in ranked.reasons_for:
+        out.print(f"   + {out.words(reason.message)}  [{_ground(reason.ground, out)}]")
+    for reason in ranked.reasons_against:
+        out.print(f"   − {out.words(reason.message)}  [{_ground(reason.ground, out)}]")
+    for condition in ranked.conditions:
+        out.print(f"   → {out.words(condition.message)}")
+    if ranked.verdict is not Verdict.RULED_OUT:
+        for note in option.notes:
+            out.print(f"   ! {out.words(note)}")
+
+
+def _ground(ground: Ground, out: Output) -> str:
+    """An answer in words: the question and what was answered."""
+    asked = question(ground.question)
+    values = (ground.value,) if isinstance(ground.value, str) else ground.value or ()
+    labels = [
+        out.words(choice.label)
+        for value in values
+        for choice in asked.choices
+        if choice.value == value
+    ]
+    return f"{out.words(asked.text)} {', '.join(labels) if labels else '(not answered)'}"
+
+
+def recommendation_json(recommendation: Recommendation) -> dict[str, Any]:
+    """The recommendation as in ``--json``; messages also in plain English."""
+
+    def words(value: Any) -> Any:
+        if isinstance(value, dict):
+            if set(value) == {"template", "values"}:
+                from assistant.text import Message
+
+                return str(Message.model_validate(value))
+            return {key: words(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [words(item) for item in value]
+        return value
+
+    result = words(recommendation.model_dump(mode="json"))
+    return dict(result)
+
+
+def print_questions(out: Output) -> None:
+    """Every question with the values an answers file may give it, and why it is asked."""
+    for asked in QUESTIONS:
+        many = "; several may be given as a list" if asked.multi else ""
+        out.print(f"{asked.id}: {out.words(asked.text)}{many}")
+        out.print(f"    {out.words(asked.why)}")
+        for choice in asked.choices:
+            out.print(f"    {choice.value:18} {out.words(choice.label)}")
+    out.json(
+        {
+            "questions": [
+                {
+                    "id": asked.id,
+                    "text": str(asked.text),
+                    "why": str(asked.why),
+                    "several": asked.multi,
+                    "values": [choice.value for choice in asked.choices],
+                }
+                for asked in QUESTIONS
+            ]
+        }
+    )
