@@ -1,0 +1,13 @@
+"""What stops a plan from being made."""
+
+from __future__ import annotations
+
+from assistant.errors import AssistantError
+
+
+class PlanError(AssistantError):
+    """A Setup that no plan can be made for; the message says what is missing.
+
+    Causes: ``option-unsupported``, ``release-unknown``, ``no-address``, ``dns-update-missing``,
+    ``dns-server-name``, ``name-too-long``.
+    """

@@ -1,0 +1,1 @@
+"""The recipes: one module per service, its template files beside it."""

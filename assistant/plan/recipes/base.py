@@ -1,0 +1,78 @@
+"""What every host gets first: where packages come from, and the few that all else needs."""
+
+from __future__ import annotations
+
+from assistant.onhost.resources import Directory, PackageMirror, Packages, Resource
+from assistant.plan.recipes.places import CONFIG, LIBRARY, SECRETS
+from assistant.plan.releases import Release, known_release
+from assistant.setup import Host, Mirror, Setup
+
+MIRROR_KEY = "/etc/apt/keyrings/matrix-assistant.asc"
+
+PACKAGES = (
+    "ca-certificates",
+    "nftables",
+    "openssl",
+    "python3-venv",
+    "unattended-upgrades",
+)
+"""The same names in every supported release."""
+
+
+def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
+    """The mirror if there is one, the packages, and the assistant's own folders."""
+    mirror: tuple[Resource, ...] = ()
+    if setup.settings.mirror is not None:
+        mirror = (
+            PackageMirror(
+                title="Package mirror",
+                sources=mirror_sources(setup.settings.mirror, known_release(host)),
+                signing_key=setup.settings.mirror.signing_key,
+            ),
+        )
+    return (
+        *mirror,
+        Packages(title="Basic packages", group="base", names=PACKAGES),
+        Directory(title="Folder for settings", path=CONFIG),
+        Directory(title="Folder for programs", path=LIBRARY),
+        Directory(title="Folder for secrets", path=SECRETS, mode="0700"),
+    )
+
+
+def mirror_sources(mirror: Mirror, release: Release) -> str:
+    """The deb822 text for a mirror; security updates are a stanza of their own.
+
+    A suite that ends in a slash is a flat archive, which has no components.
+    """
+    code = release.codename
+    suites = mirror.suites.split() or [code, f"{code}-updates"]
+    stanzas = [_stanza(mirror, release, mirror.uri, suites)]
+    if mirror.security_uri:
+        stanzas.append(_stanza(mirror, release, mirror.security_uri, [f"{code}-security"]))
+    return "\n".join(stanzas)
+
+
+def first_sources(setup: Setup, host: Host) -> str:
+    """The same with the key in the text itself, for installing python3 before any plan can run.
+
+    Empty without a mirror, or while the host's release is not known.
+    """
+    mirror = setup.settings.mirror
+    if mirror is None or not host.release:
+        return ""
+    text = mirror_sources(mirror, known_release(host))
+    # Continuation lines of deb822: a space first, and a dot for an empty line.
+    key = "".join(f"\n {line or '.'}" for line in mirror.signing_key.strip().splitlines())
+    return text.replace(f"Signed-By: {MIRROR_KEY}", f"Signed-By:{key}")
+
+
+def _stanza(mirror: Mirror, release: Release, uri: str, suites: list[str]) -> str:
+    areas = mirror.components.split()
+    # "main" is the setting's default and too little on Ubuntu.
+    areas += [area for area in release.components if area not in areas]
+    flat = all(suite.endswith("/") for suite in suites)
+    lines = ["Types: deb", f"URIs: {uri}", f"Suites: {' '.join(suites)}"]
+    if not flat:
+        lines.append(f"Components: {' '.join(areas)}")
+    lines.append(f"Signed-By: {MIRROR_KEY if mirror.signing_key else release.keyring}")
+    return "".join(f"{line}\n" for line in lines)
