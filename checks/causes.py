@@ -1,0 +1,127 @@
+"""Every cause a finding may name: stable slugs, for comparing runs, scenarios and documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from assistant.findings import Confidence, Finding, Mender, Remedy, Status
+from assistant.text import Message
+
+CAUSES: Mapping[str, str] = {
+    # The frame.
+    "no-vantage": "The place this would be measured from is not connected.",
+    "vantage-lost": "The place this was measured from stopped answering in the middle.",
+    "earlier-problem": "An earlier check found a problem that makes this one pointless.",
+    "check-broke": "The check itself failed; it says nothing about the network.",
+    "undecided": "The observations do not allow a conclusion (no control, too few tries).",
+    # The host.
+    "facts-missing": "The host told nothing about itself.",
+    "release-unsupported": "The operating system is none the assistant can set up.",
+    "python-old": "Python on the host is older than the assistant needs.",
+    "memory-low": "Less memory than recommended.",
+    "memory-too-low": "Too little memory for the service to run.",
+    "disk-low": "Little free disk space.",
+    "disk-too-low": "Too little free disk space to install.",
+    "clock-off": "The host's clock is a little wrong.",
+    "clock-wrong": "The host's clock is so wrong that certificates will not work.",
+    "not-root": "The account cannot act as the administrator of the host.",
+    "apt-locked": "Another installation of packages is under way on the host.",
+    "web-server-shared": "nginx already runs on the host; the assistant adds its sites to it.",
+    "port-taken": "Another program listens on a port the service needs.",
+    "foreign-synapse": "A Matrix server that the assistant did not set up is there already.",
+    "port-will-close": "A program listens publicly on a port the firewall will close.",
+    # The way to the host.
+    "host-unreachable": "The SSH port cannot be reached from this computer.",
+    "ssh-refused": "The address answers but refuses connections to the SSH port.",
+    "packets-lost": "Some attempts to connect failed while others went through.",
+    "line-slow": "The round trip to the host is very long.",
+    "address-unknown": "The name of the host has no address.",
+    # DNS.
+    "zone-missing": "No name servers are known for the domain.",
+    "record-missing": "A record that must exist does not.",
+    "record-wrong": "A record has other values than it must have.",
+    "record-present": "A record that must not exist does.",
+    "servers-differ": "The name servers of the domain disagree.",
+    "record-stale": "A resolver still has an old answer.",
+    "resolver-silent": "A resolver did not answer.",
+    "resolver-differs": "A resolver gives another answer than the domain's own servers.",
+    "servers-silent": "The domain's own name servers could not be asked from here.",
+    "dns-forged": "Somebody on the way forges answers for the name.",
+    "dns-intercepted": "All DNS questions are answered by something on the way.",
+    # Ports.
+    "port-closed": "No connection to the port arrives at the host.",
+    "port-refused": "Connections to the port are refused before they reach the host.",
+    "answer-lost": "Connections arrive at the host but its answers get lost.",
+    "address-blocked": "Answers to one place get lost while other places are served.",
+    "port-intercepted": "Something else answers in the place of the host.",
+    "service-not-listening": "The host can be reached, but nothing answers on the port.",
+    "port-open": "A port answers publicly that must not.",
+    # TLS.
+    "tls-no-answer": "No TLS connection comes about.",
+    "tls-broken": "What answers on the port does not speak TLS properly.",
+    "tls-misconfigured": "TLS fails on the server itself.",
+    "name-filtered": "Connections are cut when they carry this name.",
+    "certificate-untrusted": "The certificate comes from nobody known.",
+    "certificate-self-signed": "The certificate is signed by itself.",
+    "certificate-incomplete": "The server does not send its whole certificate chain.",
+    "certificate-expired": "The certificate has expired.",
+    "certificate-expiring": "The certificate expires soon and was not renewed.",
+    "certificate-not-yet-valid": "The certificate is not valid yet: a clock is wrong.",
+    "certificate-names": "The certificate is for other names.",
+    "tls-intercepted": "Another certificate arrives than the server sends.",
+    # Matrix.
+    "synapse-down": "The Matrix server does not answer on the host itself.",
+    "matrix-no-answer": "The Matrix server cannot be asked through its public address.",
+    "matrix-proxy": "The web server does not pass requests on to the Matrix server.",
+    "matrix-wrong-answer": "Something answers, but not a Matrix server.",
+    "well-known-missing": "The file that leads apps to the server is missing.",
+    "well-known-wrong": "The file that leads apps to the server says something else.",
+    "well-known-cors": "Apps in a browser may not read the file that leads them to the server.",
+    "signing-key": "The key of the server is missing, expired or for another name.",
+    "registration-open": "Anybody can make an account.",
+    "admin-public": "The administration interface can be reached by anybody.",
+    "login-missing": "Logging in with a password is not offered.",
+    "block-page": "A block page came in the place of the answer.",
+}
+"""Slug to one plain sentence."""
+
+
+def conclude(
+    check: str,
+    subject: str,
+    vantage: str,
+    status: Status,
+    cause: str,
+    summary: Message,
+    *,
+    why: Message | None = None,
+    confidence: Confidence = Confidence.CERTAIN,
+    evidence: tuple[str, ...] = (),
+    remedy: Remedy | None = None,
+) -> Finding:
+    """A finding; ``KeyError`` for a cause that is not documented above."""
+    if cause:
+        CAUSES[cause]
+    return Finding(
+        check=check,
+        subject=subject,
+        vantage=vantage,
+        status=status,
+        cause=cause,
+        summary=summary,
+        why=why,
+        confidence=confidence,
+        evidence=tuple(clean_line(line) for line in evidence),
+        remedy=remedy,
+    )
+
+
+def remedy(who: Mender, text: Message, action: str = "") -> Remedy:
+    """Who can mend it, and how."""
+    return Remedy(who=who, text=text, action=action)
+
+
+def clean_line(text: str, limit: int = 300) -> str:
+    """Raw text as one short line without control or direction characters, for evidence."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
