@@ -1,0 +1,1 @@
+"""The screens of the wizard. Only this folder knows Textual."""

@@ -1,0 +1,184 @@
+"""One lab, one deployment per release, shared by all tests; a test that breaks things clones it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from assistant.rehearsal.contain import is_contained
+from assistant.rehearsal.disks import DeployedImage
+from assistant.rehearsal.journey import Journey, Rehearsed
+from assistant.rehearsal.lab import Lab, LabHost
+from assistant.rehearsal.outside import LAB_MISSING, make_ready
+from assistant.rehearsal.practice import SERVER_LABEL, practice_setup
+from assistant.setup import Host, Login, Setup
+from assistant.setupfile import dump_setup
+from checks import run_checks
+
+T = TypeVar("T")
+RELEASES = ("trixie", "bookworm")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[asyncio.Runner]:
+    if not is_contained():
+        reason = os.environ.get(LAB_MISSING) or "not inside the practice internet (`make test` is)"
+        if os.environ.get("MATRIX_ASSISTANT_LAB_REQUIRED") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@dataclass
+class Deployed:
+    """A finished deployment: its report, its setup, and an image that clones start from."""
+
+    release: str
+    report: Rehearsed
+    setup: Setup
+    image: DeployedImage
+
+
+class Practice:
+    """The shared lab, driven from tests that are plain functions."""
+
+    def __init__(self, runner: asyncio.Runner, lab: Lab) -> None:
+        self._runner = runner
+        self.lab = lab
+        self._deployed: dict[str, Deployed] = {}
+        self._count = 0
+
+    def run(self, work: Awaitable[T], seconds: float = 400) -> T:
+        async def bounded() -> T:
+            async with asyncio.timeout(seconds):
+                return await work
+
+        return self._runner.run(bounded())
+
+    def fresh(self, **how: Any) -> LabHost:
+        """A new host with a name of its own."""
+        self._count += 1
+        return self.run(self.lab.boot(f"host-{self._count}", **how))
+
+    def remove(self, host: LabHost) -> None:
+        self.run(self.lab.remove(host.name))
+
+    def setup_for(self, host: LabHost, **login: Any) -> Setup:
+        """A Setup for a host, its key confirmed; its DNS points there."""
+        setup = practice_setup(1, host.release, self.lab.facts, host)
+        keys = [key for key in host.host_keys if key.startswith("ssh-ed25519")]
+        changed = setup.hosts[0].login.model_copy(update={"host_key": keys[0], **login})
+        only = setup.hosts[0].model_copy(update={"login": changed, "release": host.release})
+        setup = setup.model_copy(update={"hosts": (only,)})
+        self.point(setup, host)
+        return setup
+
+    def point(self, setup: Setup, host: LabHost) -> None:
+        """Let the name of the service lead to a host."""
+        self.run(self.lab.dns_set(setup.server_name, "A", [host.ipv4]))
+        self.run(self.lab.dns_set(setup.server_name, "AAAA", [host.ipv6]))
+
+    def forget_names(self) -> None:
+        """Take the records of the service out of the DNS again."""
+        for kind in ("A", "AAAA"):
+            self.run(self.lab.dns_delete(f"{SERVER_LABEL}.{self.lab.facts.zone}", kind))
+
+    def deployed(self, release: str) -> Deployed:
+        """Option 1 on a release, by the whole journey of the rehearsal; made once."""
+        if release not in self._deployed:
+            self.forget_names()
+            host = self.run(self.lab.boot(f"deployed-{release}", release=release))
+            journey = Journey(self.lab, 1, release, run_checks, say=print, progress=lambda _: None)
+            report = self.run(journey.travel(host), 600)
+            self.run(self.lab.power_off(host.name))
+            image = self.run(self.lab.snapshot(host.name))
+            self._deployed[release] = Deployed(release, report, journey.setup, image)
+            self.forget_names()
+        return self._deployed[release]
+
+    def clone(self, release: str = "trixie", **how: Any) -> tuple[LabHost, Setup]:
+        """A host with option 1 on it already, and the Setup for it."""
+        deployed = self.deployed(release)
+        assert deployed.report.ok, deployed.report.error
+        host = self.fresh(lower=deployed.image, release=release, **how)
+        # SSH answers long before the services are up.
+        settled = ["systemctl", "is-system-running", "--wait"]
+        self.run(self.lab.exec(host.name, settled, check=False))
+        setup = self.setup_for(host)
+        return host, setup.model_copy(update={"history": deployed.setup.history})
+
+
+@pytest.fixture(scope="session")
+def practice(runner: asyncio.Runner) -> Iterator[Practice]:
+    async def start() -> Lab:
+        return await Lab.start(make_ready(1, RELEASES), report=print)
+
+    lab = runner.run(start())
+    try:
+        yield Practice(runner, lab)
+    finally:
+        runner.run(lab.stop())
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Ended]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """The real command line in a process of its own, with a data folder of its own."""
+
+    def call(*argv: str, env: dict[str, str] | None = None, timeout: float = 300) -> Ended:
+        done = subprocess.run(
+            [sys.executable, "-m", "assistant", *argv],
+            env={**os.environ, "XDG_DATA_HOME": str(tmp_path / "data"), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[Setup], Path]:
+    """Writes a Setup as `--setup FILE` reads it."""
+
+    def write(setup: Setup) -> Path:
+        path = tmp_path / "setup.toml"
+        path.write_text(dump_setup(setup), "utf-8")
+        return path
+
+    return write
+
+
+def with_login(setup: Setup, **values: Any) -> Setup:
+    """The Setup with another way to log in to its only host."""
+    host: Host = setup.hosts[0]
+    login: Login = host.login.model_copy(update=values)
+    return setup.model_copy(update={"hosts": (host.model_copy(update={"login": login}),)})
