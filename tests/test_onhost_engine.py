@@ -222,7 +222,7 @@ def test_follow_goes_on_from_a_number(host: Root) -> None:
     assert host.ask({"mode": "follow", "run": None, "after": 0}) == events
     again = host.ask({"mode": "apply", "run": "run-1", "resources": []})
     assert again == events, "a run is not started twice"
-    assert host.ask({"mode": "follow", "run": "unheard-of"})[0]["cause"] == "interrupted"
+    assert host.ask({"mode": "follow", "run": "unheard-of"})[0]["cause"] == "no-run"
 
 
 def test_following_a_run_that_was_cut_off_ends_with_interrupted(host: Root) -> None:

@@ -46,7 +46,10 @@ class Host:
         step = self.breaks.pop(0) if self.breaks else None
         if isinstance(step, RemoteError):
             raise step
-        yield cast(Session, _FakeSession(self, step))
+        yield cast(Session, self.session(step))
+
+    def session(self, step: int | None) -> _FakeSession:
+        return _FakeSession(self, step)
 
 
 class _FakeSession:
@@ -73,6 +76,17 @@ class _FakeSession:
         if request.get("token") == "wrong":
             raise HostFailure("not-confirmed", "no")
         return {"event": "result"}
+
+
+class _Forgetful(_FakeSession):
+    async def program(
+        self, request: dict[str, Any], *, idle: float = 120
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        if request["mode"] == "follow":
+            self.host.asked.append(request)
+            raise HostFailure("no-run", "unknown run")
+        async for event in super().program(request, idle=idle):
+            yield event
 
 
 class Clock:
@@ -114,6 +128,20 @@ def test_a_drop_before_the_first_event_asks_again_with_the_same_run() -> None:
     assert host.asked == [REQUEST, REQUEST]
 
 
+class Idle(Host):
+    """A host with nothing to do: it keeps no journal of that."""
+
+    def session(self, step: int | None) -> _FakeSession:
+        return _Forgetful(self, step)
+
+
+def test_a_drop_during_a_run_with_nothing_to_do_asks_again() -> None:
+    host = Idle(2, None, None)
+    seen = follow(host)
+    assert [event for event in seen if event["event"] != "reconnecting"] == EVENTS
+    assert [request["mode"] for request in host.asked] == ["apply", "follow", "apply"]
+
+
 def test_waits_grow_to_half_a_minute_and_start_anew_after_an_event() -> None:
     host = Host(1, *[gone() for _ in range(7)], 1, gone())
     clock = Clock()
@@ -137,7 +165,7 @@ def test_a_first_connection_that_fails_is_raised() -> None:
 
 def test_giving_up() -> None:
     with pytest.raises(RemoteError):
-        follow(Host(1, *[gone() for _ in range(1000)]), give_up=0.05)
+        follow(Host(1, *[gone() for _ in range(1000)]), give_up=0.0)
 
 
 def test_host_failures_are_raised() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assistant.onhost.resources import Directory, File, to_json
+from assistant.onhost.resources import Command, Directory, File, to_json
 from assistant.rehearsal.contain import is_contained
 from assistant.rehearsal.lab import Lab, LabHost
 from assistant.rehearsal.outside import LAB_MISSING, make_ready
@@ -19,6 +19,7 @@ from assistant.remote import RemoteError, Session, apply_run, connect, fetch_hos
 from assistant.setup import Login
 from tests.remote_sshd import FAKE_MODULES, Answers
 
+SLOW = ("sh", "-c", "sleep 4; touch /srv/slow")
 pytestmark = pytest.mark.lab
 
 
@@ -119,6 +120,8 @@ def test_a_run_goes_on_through_cut_connections_and_is_seen_whole() -> None:
     resources = [
         to_json(Directory(path="/srv/made", title="a folder")),
         *(to_json(File(path=f"/srv/made/{n}", content=f"{n}\n")) for n in range(40)),
+        # Long enough that the connection is cut while there is still something to come.
+        to_json(Command(name="slow", argv=SLOW, creates="/srv/slow")),
     ]
 
     async def story() -> None:

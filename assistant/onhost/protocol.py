@@ -57,7 +57,7 @@ have been applied (a service whose package is not there yet); it counts as a cha
 FAIL_CAUSES = (
     "disk-full", "apt-lock", "mirror", "read-only", "port-taken", "validation", "acme",
     "not-confirmed", "health", "postgres", "permission", "timeout", "conflict", "missing-secret",
-    "command", "unsupported", "interrupted", "clock", "name-resolution", "busy",
+    "command", "unsupported", "interrupted", "no-run", "clock", "name-resolution", "busy",
 )  # fmt: skip
 """Causes a ``failed`` or ``error`` event may name, besides ``unknown``."""
 

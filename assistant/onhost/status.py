@@ -24,7 +24,7 @@ def latest_run(paths: Paths) -> str:
         return held.run
     runs = _begun(paths)
     if not runs:
-        raise HostError("interrupted", "There was no run on this host yet.")
+        raise HostError("no-run", "There was no run on this host yet.")
     return runs[0]
 
 
@@ -37,7 +37,7 @@ def known_run(request: Mapping[str, Any], paths: Paths) -> str:
     """The run a request names; HostError when this host has none of that id."""
     run = checked_run(request.get("run"))
     if not os.path.isdir(paths.run(run)):
-        raise HostError("interrupted", f"This host knows no run {run}: it did not begin.")
+        raise HostError("no-run", f"This host knows no run {run}: it did not begin.")
     return run
 
 

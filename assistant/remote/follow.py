@@ -82,6 +82,7 @@ class _Run:
         self._request = dict(request)
         self._run = request.get("run")
         self._last = int(request.get("after") or 0)
+        self._afresh = False
         self._idle = idle
         self._give_up = give_up
         self._sleep = sleep
@@ -126,8 +127,12 @@ class _Run:
                             if self._is_news(event):
                                 yield event
                 return
-            except HostFailure:
-                raise
+            except HostFailure as failure:
+                # A run with nothing to do leaves no journal: it can only be asked for again.
+                if failure.cause != "no-run" or self._afresh or "resources" not in self._request:
+                    raise
+                self._afresh = True
+                continue
             except RemoteError as exc:
                 cause = exc.cause.removeprefix("jump-")
                 if not connected or cause not in _AGAIN or loop.time() - heard > self._give_up:
@@ -139,7 +144,7 @@ class _Run:
 
     def _next(self) -> dict[str, Any]:
         """What to ask for now. Asking again to start a run that has begun only follows it."""
-        if self._last and self._run:
+        if self._last and self._run and not self._afresh:
             return {"mode": "follow", "run": self._run, "after": self._last}
         return self._request
 

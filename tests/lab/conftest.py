@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.lab)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def runner() -> Iterator[asyncio.Runner]:
     if not is_contained():
         reason = os.environ.get(LAB_MISSING) or "not inside the practice internet (`make test` is)"
@@ -124,7 +124,7 @@ class Practice:
         return host, setup.model_copy(update={"history": deployed.setup.history})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def practice(runner: asyncio.Runner) -> Iterator[Practice]:
     async def start() -> Lab:
         return await Lab.start(make_ready(1, RELEASES), report=print)
