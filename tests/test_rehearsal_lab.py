@@ -35,9 +35,7 @@ async def start() -> Lab:
 
 
 async def ssh(lab: Lab, host: LabHost, user: str, *command: str, text: str = "") -> tuple[int, str]:
-    known = lab.workdir / f"known-{host.name}"
-    where = host.ipv4 if host.ssh_port == 22 else f"[{host.ipv4}]:{host.ssh_port}"
-    known.write_text("".join(f"{where} {key}\n" for key in host.host_keys))
+    known = lab.known_hosts()
     argv = ["ssh", "-F", "none", "-i", str(lab.facts.operator_key), "-o", "BatchMode=yes"]
     argv += ["-o", f"UserKnownHostsFile={known}", "-p", str(host.ssh_port)]
     done = await run_async([*argv, f"{user}@{host.ipv4}", *command], timeout=30, text=text)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import httpx
 
-from .addresses import ACME, RESOLVER
-from .commands import run_async
-from .errors import RehearsalError
-from .names import ACME_NAME
-from .processes import Daemon
-from .services import ServicesRoot
+from assistant.rehearsal.addresses import ACME, RESOLVER
+from assistant.rehearsal.commands import run_async
+from assistant.rehearsal.errors import RehearsalError
+from assistant.rehearsal.names import ACME_NAME
+from assistant.rehearsal.processes import Daemon
+from assistant.rehearsal.services import ServicesRoot
 
 DIRECTORY_URL = f"https://{ACME_NAME}/dir"
 MANAGEMENT_PORT = 15000

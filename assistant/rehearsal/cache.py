@@ -18,7 +18,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
-from .errors import RehearsalError
+from assistant.rehearsal.errors import RehearsalError
 
 ENVIRONMENT = "MATRIX_ASSISTANT_CACHE"
 LOCK_TIMEOUT = 1200.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from .errors import RehearsalError, tail
+from assistant.rehearsal.errors import RehearsalError, tail
 
 Completed = subprocess.CompletedProcess[str]
 

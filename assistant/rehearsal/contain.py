@@ -17,10 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from . import leftovers
-from .addresses import RESOLVER
-from .cache import cache_root
-from .errors import RehearsalError
+from assistant.rehearsal import leftovers
+from assistant.rehearsal.addresses import RESOLVER
+from assistant.rehearsal.cache import cache_root
+from assistant.rehearsal.errors import RehearsalError
 
 LAB_VARIABLE = "MATRIX_ASSISTANT_LAB"
 """Set to 1 inside the containment."""

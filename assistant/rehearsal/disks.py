@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cache import remove_tree
-from .commands import run_async
-from .errors import RehearsalError
+from assistant.rehearsal.cache import remove_tree
+from assistant.rehearsal.commands import run_async
+from assistant.rehearsal.errors import RehearsalError
 
 TIMEOUT = 60.0
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from . import leftovers
+from assistant.rehearsal import leftovers
 
 RUN = Path("/run")
 

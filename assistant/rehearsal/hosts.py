@@ -10,14 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import leftovers
-from .addresses import Address
-from .commands import Completed, run_async
-from .disks import Disk
-from .errors import RehearsalError, tail_of_file
-from .network import inside
-from .processes import Daemon, wait_until
-from .provision import LabUser
+from assistant.rehearsal import leftovers
+from assistant.rehearsal.addresses import Address
+from assistant.rehearsal.commands import Completed, run_async
+from assistant.rehearsal.disks import Disk
+from assistant.rehearsal.errors import RehearsalError, tail_of_file
+from assistant.rehearsal.network import inside
+from assistant.rehearsal.processes import Daemon, wait_until
+from assistant.rehearsal.provision import LabUser
 
 BOOT_TIMEOUT = 60.0
 POWER_OFF_TIMEOUT = 30.0

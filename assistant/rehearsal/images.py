@@ -7,10 +7,10 @@ import subprocess
 import threading
 from pathlib import Path
 
-from .cache import Report, digest, remove_tree
-from .commands import clean_environment, run
-from .errors import RehearsalError, tail
-from .requirements import architecture
+from assistant.rehearsal.cache import Report, digest, remove_tree
+from assistant.rehearsal.commands import clean_environment, run
+from assistant.rehearsal.errors import RehearsalError, tail
+from assistant.rehearsal.requirements import architecture
 
 IMAGE_RECIPE = 1
 """Raise it when the recipe below changes, so that nobody's cache keeps an old image."""

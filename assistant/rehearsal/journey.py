@@ -235,9 +235,7 @@ class Journey:
         _must(not changes, f"a second apply changed {', '.join(changes[:5])}")
 
     async def _bare_ssh(self, host: LabHost) -> float:
-        known = self.lab.workdir / "known_hosts"
-        where = host.ipv4 if host.ssh_port == 22 else f"[{host.ipv4}]:{host.ssh_port}"
-        known.write_text("".join(f"{where} {key}\n" for key in host.host_keys), "utf-8")
+        known = self.lab.known_hosts()
         argv = ["ssh", "-F", "none", "-i", str(self.lab.facts.operator_key), "-p"]
         argv += [str(host.ssh_port), "-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes"]
         begun = time.monotonic()

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import leftovers, portscan, webserver
-from .addresses import (
+from assistant.rehearsal import leftovers, portscan, webserver
+from assistant.rehearsal.addresses import (
     FIRST_HOST_SUBNET,
     LAST_HOST_SUBNET,
     MIRROR,
@@ -22,20 +22,20 @@ from .addresses import (
     RESOLVER,
     address,
 )
-from .authority import DIRECTORY_URL, Acme, ServiceAuthority
-from .cache import Report, remove_tree
-from .commands import Completed, run_async
-from .contain import SYSTEM_TRUST, TRUST_FILE, work_folder
-from .disks import DeployedImage, Disk
-from .errors import RehearsalError
-from .hosts import Host, LabHost
-from .names import MIRROR_NAME, Names, Tsig
-from .network import ROUTER, Network, inside
-from .prepare import Prepared
-from .processes import Daemon
-from .provision import DEFAULT_USERS, LabUser, Trust, host_keys, provision
-from .services import NAMESPACE, ServicesRoot
-from .wheels import write_index
+from assistant.rehearsal.authority import DIRECTORY_URL, Acme, ServiceAuthority
+from assistant.rehearsal.cache import Report, remove_tree
+from assistant.rehearsal.commands import Completed, run_async
+from assistant.rehearsal.contain import SYSTEM_TRUST, TRUST_FILE, work_folder
+from assistant.rehearsal.disks import DeployedImage, Disk
+from assistant.rehearsal.errors import RehearsalError
+from assistant.rehearsal.hosts import Host, LabHost
+from assistant.rehearsal.names import MIRROR_NAME, Names, Tsig
+from assistant.rehearsal.network import ROUTER, Network, inside
+from assistant.rehearsal.prepare import Prepared
+from assistant.rehearsal.processes import Daemon
+from assistant.rehearsal.provision import DEFAULT_USERS, LabUser, Trust, host_keys, provision
+from assistant.rehearsal.services import NAMESPACE, ServicesRoot
+from assistant.rehearsal.wheels import write_index
 
 __all__ = ["DeployedImage", "Lab", "LabFacts", "LabHost", "LabUser", "RehearsalError", "Tsig"]
 
@@ -341,13 +341,24 @@ class Lab:
     def describe(self) -> str:
         """How a person at this machine logs in to the hosts, from another terminal."""
         pid = (self._run_folder / "pid").read_text().strip()
-        lines = []
+        known = self.known_hosts()
+        lines: list[str] = []
         for host in self._hosts.values():
-            ssh = f"ssh -i {self.facts.operator_key} -o StrictHostKeyChecking=no"
-            ssh += f" -o UserKnownHostsFile=/dev/null -p {host.facts.ssh_port}"
+            ssh = f"ssh -i {self.facts.operator_key} -o UserKnownHostsFile={known}"
+            ssh += f" -p {host.facts.ssh_port}"
             lines.append(f"{host.facts.name} ({host.facts.release}):")
             lines.append(f"  nsenter -t {pid} -n -m {ssh} root@{host.facts.ipv4}")
         return "\n".join(lines)
+
+    def known_hosts(self) -> Path:
+        """Write the keys of all hosts as OpenSSH reads them; returns the file."""
+        path = self.workdir / "known_hosts"
+        lines: list[str] = []
+        for host in (entry.facts for entry in self._hosts.values()):
+            where = host.ipv4 if host.ssh_port == 22 else f"[{host.ipv4}]:{host.ssh_port}"
+            lines.extend(f"{where} {key}\n" for key in host.host_keys)
+        path.write_text("".join(lines), "utf-8")
+        return path
 
     async def stop(self) -> None:
         """Cut every host's power and end everything; never raises for what is already gone."""

@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .cache import remove_tree
-from .commands import run
-from .requirements import architecture
+from assistant.rehearsal.cache import remove_tree
+from assistant.rehearsal.commands import run
+from assistant.rehearsal.requirements import architecture
 
 MIRROR_RECIPE = 1
 KEY_OWNER = "Practice internet package mirror"

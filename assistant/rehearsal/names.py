@@ -16,10 +16,10 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 
-from .addresses import ACME, AUTHORITATIVE, MIRROR, RESOLVER
-from .errors import RehearsalError
-from .processes import Daemon
-from .services import ServicesRoot
+from assistant.rehearsal.addresses import ACME, AUTHORITATIVE, MIRROR, RESOLVER
+from assistant.rehearsal.errors import RehearsalError
+from assistant.rehearsal.processes import Daemon
+from assistant.rehearsal.services import ServicesRoot
 
 LAB_ZONE = "lab.example"
 SERVER_NAME = f"ns.{LAB_ZONE}"

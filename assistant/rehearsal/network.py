@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .addresses import OPERATOR_SUBNET, Address, address
-from .commands import run_async
+from assistant.rehearsal.addresses import OPERATOR_SUBNET, Address, address
+from assistant.rehearsal.commands import run_async
 
 ROUTER = "net"
 NAMESPACES = Path("/run/netns")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from .cache import Report, cache_lock, cache_root, digest, ensure, remove_tree
-from .images import (
+from assistant.rehearsal.cache import Report, cache_lock, cache_root, digest, ensure, remove_tree
+from assistant.rehearsal.images import (
     PYTHON_OF,
     SERVICE_PACKAGES,
     SERVICES_RECIPE,
@@ -22,9 +22,9 @@ from .images import (
     image_digest,
     unpack_services,
 )
-from .mirror import MIRROR_RECIPE, ImageApt, build_index, make_signing_key
-from .requirements import Requirement, install_requirements, missing_requirements
-from .wheels import WHEELS_RECIPE, download_wheels, pip_python
+from assistant.rehearsal.mirror import MIRROR_RECIPE, ImageApt, build_index, make_signing_key
+from assistant.rehearsal.requirements import Requirement, install_requirements, missing_requirements
+from assistant.rehearsal.wheels import WHEELS_RECIPE, download_wheels, pip_python
 
 __all__ = [
     "Prepared",

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from .commands import clean_environment
-from .errors import RehearsalError, tail_of_file
+from assistant.rehearsal.commands import clean_environment
+from assistant.rehearsal.errors import RehearsalError, tail_of_file
 
 STOP_TIMEOUT = 5.0
 POLL = 0.03

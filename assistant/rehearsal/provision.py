@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from .addresses import RESOLVER
-from .cache import remove_tree
-from .commands import run, run_async
+from assistant.rehearsal.addresses import RESOLVER
+from assistant.rehearsal.cache import remove_tree
+from assistant.rehearsal.commands import run, run_async
 
 TIMEOUT = 60.0
 PASSWORD_BYTES = 12

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cache import Report
-from .commands import run
-from .errors import RehearsalError
+from assistant.rehearsal.cache import Report
+from assistant.rehearsal.commands import run
+from assistant.rehearsal.errors import RehearsalError
 
 # The DNS servers and the certificate authority of the lab are not in this list: they run from a
 # layer of their own over a lab image, so that none of them is ever installed on this machine.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .addresses import SERVICES, SERVICES_SUBNET
-from .commands import Completed, run_async
-from .network import Network, inside
-from .prepare import Prepared
+from assistant.rehearsal.addresses import SERVICES, SERVICES_SUBNET
+from assistant.rehearsal.commands import Completed, run_async
+from assistant.rehearsal.network import Network, inside
+from assistant.rehearsal.prepare import Prepared
 
 NAMESPACE = "services"
 TIMEOUT = 20.0

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from .cache import ensure
-from .commands import run
-from .errors import RehearsalError, tail
-from .images import PYTHON_OF
+from assistant.rehearsal.cache import ensure
+from assistant.rehearsal.commands import run
+from assistant.rehearsal.errors import RehearsalError, tail
+from assistant.rehearsal.images import PYTHON_OF
 
 WHEELS_RECIPE = 1
 DOWNLOAD_TIMEOUT = 900.0
