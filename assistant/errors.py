@@ -21,6 +21,17 @@ class AssistantError(Exception):
         self.message = message
 
 
+class ProblemError(ValueError):
+    """A value that cannot be used; ``message`` says why in one sentence and never repeats it.
+
+    A ``ValueError``, so that pydantic takes it from a validator.
+    """
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(render(message))
+        self.message = message
+
+
 class InputError(AssistantError):
     """Something that was typed or read from a file cannot be used."""
 

@@ -6,6 +6,7 @@ from a list, so that a secret in the wrong place is never repeated.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 import types
@@ -15,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from assistant.errors import ProblemError
 from assistant.text import Message, msg
 
 _SECRET = re.compile(r"pass(word|phrase|wd)?|secret|token|private", re.IGNORECASE)
@@ -51,8 +53,7 @@ def _sentence(
     if allowed:
         return _wrong_choice(problem["input"], allowed, where)
     if kind == "value_error":
-        reason = str(problem.get("ctx", {}).get("error", "")) or "this cannot be used"
-        return msg("{where}: {reason}. Correct it.", where=where, reason=reason)
+        return msg("{where}: {reason} Correct it.", where=where, reason=_reason(problem))
     limits = problem.get("ctx", {})
     if "ge" in limits:
         return msg("{where}: must be at least {limit}.", where=where, limit=limits["ge"])
@@ -62,8 +63,16 @@ def _sentence(
         return _wrong_text(path, where)
     for start, wanted in _WANTED:
         if kind.startswith(start):
-            return wanted.model_copy(update={"values": {"where": where}})
+            return dataclasses.replace(wanted, values={"where": where})
     return msg("{where}: this cannot be used here. Look it up in the manual.", where=where)
+
+
+def _reason(problem: Any) -> Message:
+    """Why a validator refused a value."""
+    error = problem.get("ctx", {}).get("error")
+    if isinstance(error, ProblemError):
+        return error.message
+    return msg("This cannot be used here ({reason}).", reason=error)
 
 
 _WANTED = (

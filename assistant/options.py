@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from assistant.setup import ROLES, Role
-from assistant.text import Message, msg, render
+from assistant.text import LANGUAGES, Message, msg, render
 
 OptionNumber = Literal[1, 2, 3, 4]
 
@@ -129,20 +130,21 @@ class Option:
         return ROLES[self.number]
 
 
-def acknowledged(option: int, typed: str, language: str = "en") -> bool:
+def acknowledged(option: int, typed: str) -> bool:
     """Whether what was typed is the option's acknowledgement; case and spaces do not matter.
 
-    The text counts in the language it was shown in, and in English. Always true for an option
+    The text counts in every language it may have been shown in. Always true for an option
     that asks for none. Raises ``KeyError`` for an unknown option.
     """
     wanted = OPTIONS[option].acknowledgement
     if wanted is None:
         return True
-    return _plain(typed) in {_plain(render(wanted)), _plain(render(wanted, language))}
+    return _plain(typed) in {_plain(render(wanted, language)) for language in LANGUAGES}
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).rstrip(".。").casefold()
+    # Whether a space stands between a Han character and a digit is a matter of taste.
+    return "".join(unicodedata.normalize("NFKC", text).split()).rstrip(".。").casefold()
 
 
 _PEOPLE_OUT = Node(

@@ -357,8 +357,14 @@ def with_canary(setup: Setup, ok: bool, detail: str) -> Setup:
 async def _followed(
     connections: Connections, host: str, request: Mapping[str, Any], report: Report
 ) -> HostResult:
-    """Run one apply or undo to its end, told event by event, and put its outcome together."""
+    """Run one apply or undo to its end, told event by event, and put its outcome together.
+
+    An apply that meets another one under way on the host (the same person's, from before the
+    program was left) follows that one instead.
+    """
     begun = time.monotonic()
+    busy = ""
+    joined = False
     run = str(request["run"])
     changes: list[str] = []
     kept: list[str] = []
@@ -372,14 +378,29 @@ async def _followed(
         except StopAsyncIteration:
             break
         except remote.HostFailure as failure:
+            if failure.cause == "busy" and busy and request["mode"] == "apply" and not joined:
+                joined = True
+                events = remote.follow_run(lambda: connections.fresh(host), busy)
+                continue
             failed = failed or {
                 "cause": failure.cause,
-                "text": str(failure.message),
+                "text": failure.text,
                 "tail": failure.evidence,
             }
             break
-        report(Progress(host, event))
         kind = event.get("event")
+        if kind == "busy":
+            busy = str(event.get("run", ""))
+        if kind == "run" and joined and event.get("what", "apply") != "apply":
+            # Its end would tell nothing about what was asked for.
+            failed = {
+                "cause": "busy",
+                "text": str(
+                    msg("Something is being taken back on {host}. Wait for it.", host=host)
+                ),
+            }
+            break
+        report(Progress(host, event))
         if kind == "run":
             # Another assistant's run may have been joined: its id is the one to follow and stop.
             run = str(event.get("run", run))
@@ -408,10 +429,19 @@ async def _followed(
     )
 
 
+def _known(setup: Setup, what: str, host: str) -> bool:
+    """Whether the history says already that this was done with success, last of all.
+
+    It may not: a run that ended while the program was away is found done at the next try.
+    """
+    about = [e for e in setup.history if e.what in ("applied", "undone") and e.host == host]
+    return bool(about) and about[-1].what == what and about[-1].ok
+
+
 def _recorded(connections: Connections, what: str, results: Sequence[HostResult]) -> Setup:
     setup = connections.setup
     for result in results:
-        if result.ok and not result.changed:
+        if result.ok and not result.changed and _known(setup, what, result.host):
             continue
         entry = HistoryEntry(
             at=datetime.now(UTC),

@@ -7,8 +7,6 @@ finding can never authorise an apply.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -16,7 +14,20 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from assistant.answers import Answers
+from assistant.errors import ProblemError
 from assistant.findings import Finding, Frozen
+from assistant.text import msg
+from assistant.typed import (
+    clean_address,
+    clean_domain,
+    clean_email,
+    clean_https,
+    clean_ipv4,
+    clean_ipv6,
+    clean_line,
+    clean_localpart,
+    clean_user,
+)
 
 SETUP_VERSION = 1
 
@@ -40,85 +51,13 @@ ROLES: dict[int, tuple[Role, ...]] = {
 RELEASES = ("bookworm", "trixie", "jammy", "noble")
 """Code names of the releases a server may run: Debian 12 and 13, Ubuntu 22.04 and 24.04."""
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
-
-
-def clean_domain(text: str) -> str:
-    """A domain name in lower case and ASCII (IDNA); ``ValueError`` says what is wrong."""
-    name = text.strip().rstrip(".").lower()
-    if not name.isascii():
-        import idna
-
-        try:
-            name = idna.encode(name, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise ValueError(f"{text!r} is not a domain name") from None
-    labels = name.split(".")
-    if len(labels) < 2:
-        raise ValueError(f"{text!r} needs at least one dot, like chat.example.org")
-    if len(name) > 230 or not all(_LABEL.match(label) for label in labels):
-        raise ValueError(f"{text!r} is not a domain name: use letters, digits, dots and hyphens")
-    if labels[-1].isdigit():
-        raise ValueError(f"{text!r} is an address, not a domain name")
-    return name
-
-
-def _host_address(text: str) -> str:
-    """An IPv4 or IPv6 address, or a host name."""
-    text = text.strip()
-    try:
-        return str(ipaddress.ip_address(text.strip("[]")))
-    except ValueError:
-        pass
-    if "." not in text and _LABEL.match(text.lower()):
-        return text.lower()
-    try:
-        return clean_domain(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is neither an IP address nor a host name") from None
-
-
-def _user_name(text: str) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}\$?", text):
-        raise ValueError(f"{text!r} is not the name of an account on a server")
-    return text
-
-
-def _line(text: str) -> str:
-    if any(ord(c) < 32 or ord(c) == 127 for c in text):
-        raise ValueError("it contains a control character")
-    return text
-
-
-def _localpart(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._=/-]{0,100}", text):
-        raise ValueError(
-            f"{text!r} cannot be a Matrix user: lower-case letters, digits, and . _ = - only"
-        )
-    return text
-
-
-def _email(text: str) -> str:
-    if text and not re.fullmatch(
-        r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z0-9-]+", text
-    ):
-        raise ValueError(f"{text!r} is not an e-mail address")
-    return text
-
-
-def _https(text: str) -> str:
-    if not re.fullmatch(r"https://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?", text):
-        raise ValueError(f"{text!r} is not an https:// address")
-    return text
-
-
 Domain = Annotated[str, AfterValidator(clean_domain)]
-Address = Annotated[str, AfterValidator(_host_address)]
-UserName = Annotated[str, AfterValidator(_user_name)]
-Line = Annotated[str, AfterValidator(_line)]
-Localpart = Annotated[str, AfterValidator(_localpart)]
-Email = Annotated[str, AfterValidator(_email)]
-HttpsUrl = Annotated[str, AfterValidator(_https)]
+Address = Annotated[str, AfterValidator(clean_address)]
+UserName = Annotated[str, AfterValidator(clean_user)]
+Line = Annotated[str, AfterValidator(clean_line)]
+Localpart = Annotated[str, AfterValidator(clean_localpart)]
+Email = Annotated[str, AfterValidator(clean_email)]
+HttpsUrl = Annotated[str, AfterValidator(clean_https)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -155,10 +94,8 @@ class Host(Frozen):
 
     @model_validator(mode="after")
     def _addresses(self) -> Host:
-        if self.public_ipv4:
-            ipaddress.IPv4Address(self.public_ipv4)
-        if self.public_ipv6:
-            ipaddress.IPv6Address(self.public_ipv6)
+        clean_ipv4(self.public_ipv4)
+        clean_ipv6(self.public_ipv6)
         return self
 
 
@@ -223,7 +160,8 @@ class FindingsRecord(Frozen):
 class Setup(Frozen):
     """One deployment. ``server_name`` is what follows the colon in every user id, for ever;
 
-    ``access_name`` is the name clients connect to (usually the same).
+    ``access_name`` is the name clients connect to (usually the same). ``set_aside`` are findings
+    the person knows of and does not want to be reminded of, as ``check|subject|vantage``.
     """
 
     version: Literal[1] = 1
@@ -236,6 +174,7 @@ class Setup(Frozen):
     access_name: Domain
     hosts: tuple[Host, ...]
     settings: Settings = Settings()
+    set_aside: tuple[Line, ...] = ()
     findings: FindingsRecord | None = None
     history: tuple[HistoryEntry, ...] = ()
 
@@ -250,11 +189,17 @@ class Setup(Frozen):
     def _hosts_fit(self) -> Setup:
         names = [host.name for host in self.hosts]
         if len(set(names)) != len(names):
-            raise ValueError("two hosts have the same name")
+            raise ProblemError(msg("Two hosts have the same name."))
         roles = sorted(host.role for host in self.hosts)
         if roles != sorted(ROLES[self.option]):
             wanted = ", ".join(ROLES[self.option])
-            raise ValueError(f"option {self.option} needs exactly these hosts: {wanted}")
+            raise ProblemError(
+                msg(
+                    "Option {option} needs exactly these hosts: {wanted}.",
+                    option=self.option,
+                    wanted=wanted,
+                )
+            )
         return self
 
     def host(self, role: Role) -> Host:
@@ -267,7 +212,7 @@ class Setup(Frozen):
     @property
     def inputs(self) -> str:
         """Digest of everything a plan or a finding depends on (not host keys, not history)."""
-        text = self.model_dump_json(exclude={"findings", "history", "created", "name"})
+        text = self.model_dump_json(exclude={"findings", "history", "created", "name", "set_aside"})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -276,6 +221,14 @@ class Setup(Frozen):
         if self.findings is None or self.findings.inputs != self.inputs:
             return ()
         return self.findings.findings
+
+
+def was_applied(setup: Setup) -> bool:
+    """Whether the newest apply or undo in the history is a successful apply."""
+    for entry in reversed(setup.history):
+        if entry.what in ("applied", "undone"):
+            return entry.what == "applied" and entry.ok
+    return False
 
 
 def with_host_key(setup: Setup, host: str, key: str, *, jump: bool = False) -> Setup:

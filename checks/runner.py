@@ -16,7 +16,7 @@ from assistant.errors import AssistantError
 from assistant.findings import THIS_COMPUTER, Finding, Measurement, Status
 from assistant.plan.model import Plan
 from assistant.setup import Setup
-from assistant.text import msg
+from assistant.text import Message, msg
 from assistant.vantage import Listening, Probe, Told, Vantage, Visitor
 from checks.causes import conclude
 from checks.frame import Check, Context, Listener, Phase
@@ -116,7 +116,7 @@ class _Runner:
         self.state = state
         self.vantages = vantages
         self.report = report
-        self.titles: dict[str, str] = {}
+        self.titles: dict[str, Message] = {}
 
     def add(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
@@ -293,7 +293,7 @@ async def run_checks(
     )
     state = _State(base, findings=list(kept))
     runner = _Runner(state, by_name, report or (lambda finding: None))
-    runner.titles = {check.id: str(check.title) for check in checks}
+    runner.titles = {check.id: check.title for check in checks}
 
     async def learn_all() -> None:
         if any(check.needs_facts for check in running):
@@ -317,7 +317,9 @@ def _reason(problem: BaseException) -> str:
     return type(problem).__name__
 
 
-def _held_back(check: Check, subject: str, problem: Finding, titles: Mapping[str, str]) -> Finding:
+def _held_back(
+    check: Check, subject: str, problem: Finding, titles: Mapping[str, Message]
+) -> Finding:
     return conclude(
         check.id,
         subject,

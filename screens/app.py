@@ -1,51 +1,328 @@
-"""The app and its start page; the wizard's screens follow from here."""
+"""The app: conducts the pages, owns the long work, keeps what was entered.
+
+Work that must survive a change of page (checks, apply, canary, practice) is a worker of the app,
+never of a page: a page's worker dies with the page. A worker that breaks never closes the program.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from textual.app import App, ComposeResult
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.widgets import Footer, Static
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
-from assistant import __version__
+from assistant.errors import AssistantError
+from assistant.text import LANGUAGES, Message, language_of_locale, msg
+from screens.flow import backward, onward, page_for
+from screens.page import Page, PlainPage
+from screens.words import retell_all, say
+from screens.wrapping import install as install_wrapping
 
-_PAGE = """\
-matrix-assistant {version}
+if TYPE_CHECKING:
+    from assistant.draft import Draft
+    from assistant.remote import HostKey, Wanted
+    from assistant.setup import Host
+    from screens.dialog import Dialog
+    from screens.services import Services
+    from screens.work import Work
 
-A private messenger for people on both sides of the border,
-on servers of your own.
+T = TypeVar("T")
 
-  1  Outside only          people ──▶ server outside China
-  2  Licensed inside       people ──▶ server in China ◀──▶ server outside
-  3  Inside, no public DNS people ──▶ server in China (name only on your devices)
-  4  Home proxy            people ──▶ home ──▶ cloud in China ◀──▶ server outside
+PRACTISE = "practise"
+"""What the app ends with when the person wants to practise: the caller builds what that needs."""
 
-Nothing has been changed on any server.
+THEME_VARIABLE = "MATRIX_ASSISTANT_THEME"
+"""The environment variable for the colours: terminal, light, dark, or a theme of Textual."""
+_THEMES = {"light": "textual-light", "dark": "textual-dark", "terminal": ""}
 
-The questions are on their way to this page. Today, from a command line:
+_COLOURS = (
+    (msg("Colours: as in this terminal, dark"), "ansi-dark"),
+    (msg("Colours: as in this terminal, light"), "ansi-light"),
+    (msg("Colours: dark"), "textual-dark"),
+    (msg("Colours: light"), "textual-light"),
+    (msg("Colours: high contrast"), "monokai"),
+)
+_PALETTE = msg("palette")
+"""Textual's own hint at the foot; named here so that it is translated."""
 
-  matrix-assistant recommend --answers FILE   which of the four suits you
-  matrix-assistant apply --answers FILE       set it up on your server
-  matrix-assistant rehearse                   practise on this computer first
 
-docs/cli.md in the source tells how an answers file looks.
-"""
+def first_theme(environment: Mapping[str, str]) -> str:
+    """The theme to start with: the terminal's own colours unless something else was asked for."""
+    asked = environment.get(THEME_VARIABLE, "").strip()
+    if theme := _THEMES.get(asked, asked):
+        return theme
+    # rxvt, konsole and others tell their colours as "15;0": the last is the background's.
+    background = environment.get("COLORFGBG", "").rpartition(";")[2]
+    return "ansi-light" if background in ("7", "15") else "ansi-dark"
 
 
-class AssistantApp(App[None]):
-    """The program on the screen."""
+class AssistantApp(App[str]):
+    """The program on the screen. ``services`` is the outside; tests give another one."""
 
     TITLE = "matrix-assistant"
-    CSS = """
-    Screen { background: ansi_default; color: ansi_default; }
-    #page { padding: 1 2; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "quit", "Quit")]
+    CSS_PATH = "style.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "leave", str(msg("Quit")), show=True, priority=True),
+    ]
 
-    def compose(self) -> ComposeResult:
-        """The start page."""
-        with VerticalScroll(id="page"):
-            yield Static(_PAGE.format(version=__version__), markup=False)
-        yield Footer()
+    language: reactive[str] = reactive("en", init=False)
+    """``en`` or ``zh``; every widget that knows how words itself again when it changes."""
+
+    def __init__(
+        self,
+        services: Services,
+        language: str | None = None,
+        *,
+        greeting: Message | None = None,
+    ) -> None:
+        install_wrapping()
+        super().__init__()
+        self._greeting = greeting
+        self.services = services
+        self.set_reactive(AssistantApp.language, language or language_of_locale())
+        self.work: Work | None = None
+        """The long work under way or just ended; pages subscribe to it (see screens.work)."""
+        self._asking = asyncio.Lock()
+        theme = first_theme(os.environ)
+        if theme in self.available_themes:
+            self.theme = theme
+
+    def on_mount(self) -> None:
+        """The start page first."""
+        self.go_home()
+        if self._greeting is not None:
+            self.tell(self._greeting)
+
+    # -- pages ---------------------------------------------------------------
+
+    def go_home(self) -> None:
+        """Show the start page afresh."""
+        from screens.home import HomePage
+
+        self._show(HomePage())
+
+    def finish(self) -> None:
+        """The wizard's work is done: forget the draft and show the start page."""
+        try:
+            self.services.drop_draft()
+        except (AssistantError, OSError) as error:
+            why = error.message if isinstance(error, AssistantError) else str(error)
+            self.tell(
+                msg(
+                    "The finished draft could not be removed ({why}). Nothing else is wrong; the"
+                    " start page will offer it again.",
+                    why=why,
+                ),
+                warning=True,
+            )
+        self.go_home()
+
+    def go_to(self, draft: Draft) -> None:
+        """Keep a draft and show the page of its step."""
+        self.keep(draft)
+        self._show(page_for(draft))
+
+    def diagnose(self, name: str) -> None:
+        """Show how a setup is."""
+        from screens.diagnosis import DiagnosisPage
+
+        self._show(DiagnosisPage(name))
+
+    def practise(self) -> None:
+        """End with the wish to practise: the practice internet is built on the plain terminal."""
+        self._keep_entered()
+        self.exit(PRACTISE)
+
+    def keep(self, draft: Draft) -> None:
+        """Save what was entered; a disk that refuses is told, and nothing is lost on screen."""
+        try:
+            self.services.save_draft(draft)
+        except (AssistantError, OSError) as error:
+            why = error.message if isinstance(error, AssistantError) else str(error)
+            self.tell(
+                msg(
+                    "What you entered could not be saved ({why}). It is still here while the"
+                    " program runs.",
+                    why=say(self, why),
+                ),
+                warning=True,
+            )
+
+    def _show(self, page: Screen[Any]) -> None:
+        while len(self.screen_stack) > 1 and not isinstance(self.screen, PlainPage):
+            # A dialog that is left open counts as not answered: whoever waits for it goes on.
+            self.screen.dismiss(None)
+        if isinstance(self.screen, PlainPage):
+            self.switch_screen(page)
+        else:
+            # Textual's own first screen cannot be switched away from.
+            self.push_screen(page)
+
+    def _keep_entered(self) -> None:
+        """Save what stands on the page; it may be below a dialog. The start page has nothing."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Page):
+                if screen.step is not None:
+                    self.keep(screen.current())
+                return
+
+    def on_plain_page_entered(self, event: PlainPage.Entered) -> None:
+        """Enter has climbed as far as other keys do, so they were all heard."""
+        event.stop()
+        if isinstance(self.screen, PlainPage):
+            self.screen.action_primary()
+
+    def on_page_next(self, event: Page.Next) -> None:
+        """The person went on."""
+        event.stop()
+        self.go_to(onward(event.draft))
+
+    def on_page_back(self, event: Page.Back) -> None:
+        """The person went back."""
+        event.stop()
+        before = backward(event.draft)
+        if before is None:
+            self.keep(event.draft)
+            self.go_home()
+        else:
+            self.go_to(before)
+
+    # -- long work -----------------------------------------------------------
+
+    def begin(self, work: Work, job: Callable[[], Awaitable[object]]) -> None:
+        """Start long work that outlives pages; there is one at a time."""
+        self.work = work
+        self.run_worker(
+            work.run(job), name=work.name, group="work", exclusive=True, exit_on_error=False
+        )
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A defect in a worker is told; the program goes on."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.tell_defect(event.worker.error)
+
+    def tell_defect(self, error: BaseException) -> None:
+        """Say that the program itself broke, and where its report is."""
+        from assistant.cli.crash import write_report
+
+        self.tell(write_report(error), warning=True)
+
+    def _fatal_error(self) -> None:
+        """A page broke, so the program has to end: kindly, and with what was entered saved.
+
+        Textual's own report would print the values of variables, and a password may be one.
+        """
+        from rich.text import Text
+
+        from assistant.cli.crash import write_report
+
+        with suppress(Exception):
+            self._keep_entered()
+        if not self._exit_renderables:
+            message = write_report(self._exception or RuntimeError())
+            self._exit_renderables.append(Text(say(self, message)))
+        self._return_code = 70
+        self._close_messages_no_wait()
+
+    def tell(self, message: Message, *, warning: bool = False) -> None:
+        """A short notice at the edge of the screen, as plain text."""
+        self.notify(
+            say(self, message),
+            severity="warning" if warning else "information",
+            markup=False,
+            timeout=10,
+        )
+
+    # -- asking (screens.services.Talk) ---------------------------------------
+
+    async def confirm_key(self, host: Host, is_jump: bool, key: HostKey) -> bool:
+        """Show a host key and have it confirmed."""
+        from screens.trust import KeyDialog
+
+        practice = self.services.practice
+        sure = await self._answer(KeyDialog(host, is_jump, key, practice=practice))
+        return bool(sure)
+
+    async def ask(self, wanted: Wanted) -> str | None:
+        """Ask for a password or passphrase, typed in the dark."""
+        from screens.trust import SecretDialog
+
+        return await self._answer(SecretDialog.for_login(wanted))
+
+    async def provided(self, name: str, host: str) -> str | None:
+        """Ask for a secret that a plan needs."""
+        from screens.trust import SecretDialog
+
+        return await self._answer(SecretDialog.for_plan(name, host))
+
+    async def _answer(self, dialog: Dialog[T]) -> T | None:
+        """The answer to a dialog; one at a time. It goes when the work that asks is cancelled."""
+        async with self._asking:
+            try:
+                return await self.push_screen_wait(dialog)
+            except asyncio.CancelledError:
+                if self.is_running and dialog in self.screen_stack:
+                    dialog.pop_until_active()
+                    dialog.dismiss(None)
+                raise
+
+    # -- keys ----------------------------------------------------------------
+
+    def watch_language(self) -> None:
+        """Word everything again; what was entered stays as it is."""
+        for screen in self.screen_stack:
+            retell_all((screen, *screen.walk_children()))
+
+    def action_language(self) -> None:
+        """The other language."""
+        index = LANGUAGES.index(self.language)
+        self.language = LANGUAGES[(index + 1) % len(LANGUAGES)]
+
+    def action_help_page(self) -> None:
+        """Help for the page that is shown."""
+        from screens.help import HelpDialog
+
+        if isinstance(self.screen, PlainPage):
+            self.push_screen(HelpDialog(self.screen.help_text))
+
+    def action_command_palette(self) -> None:
+        """Every action by name, asked for in the present language."""
+        from textual.command import CommandPalette
+
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=say(self, msg("What do you want to do?"))))
+
+    def action_theme(self, name: str) -> None:
+        """Other colours."""
+        self.theme = name
+
+    def action_leave(self) -> None:
+        """Quit; what was entered is kept first."""
+        self._keep_entered()
+        self.exit()
+
+    def action_home(self) -> None:
+        """The start page; what was entered is kept first."""
+        self._keep_entered()
+        self.go_home()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action in the command palette, in the present language."""
+        yield SystemCommand(say(self, msg("Quit")), "", self.action_leave)
+        yield SystemCommand(say(self, msg("Switch language")), "", self.action_language)
+        yield SystemCommand(say(self, msg("Start page")), "", self.action_home)
+        yield SystemCommand(say(self, msg("Help for this page")), "", self.action_help_page)
+        for title, theme in _COLOURS:
+            yield SystemCommand(say(self, title), "", partial(self.action_theme, theme))
+        if isinstance(screen, PlainPage):
+            for title, help_text, callback in screen.commands():
+                yield SystemCommand(say(self, title), say(self, help_text), callback)

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from assistant.errors import ProblemError
 from assistant.findings import Frozen
+from assistant.text import msg
 
 
 class People(StrEnum):
@@ -131,17 +133,19 @@ def _phones(value: Any) -> Any:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, Iterable) or isinstance(value, dict):
-        raise ValueError("give a list of kinds of phones")
+        raise ProblemError(msg("Give a list of kinds of phones."))
     given = list(value)
     known = {item.value for item in Phone}
     if any(not isinstance(item, str) or item not in known for item in given):
         return tuple(given)  # the type itself then names the wrong entry
     if not given:
-        raise ValueError("the list is empty: give at least one kind of phone, or none")
+        raise ProblemError(msg("Give at least one kind of phone, or none: the list is empty."))
     kinds = tuple(item for item in Phone if item in given)
     for lonely in (Phone.NONE, Phone.UNKNOWN):
         if lonely in kinds and len(kinds) > 1:
-            raise ValueError(f"{lonely.value} cannot stand beside other kinds of phones")
+            raise ProblemError(
+                msg("{answer} cannot stand beside other kinds of phones.", answer=lonely.value)
+            )
     return kinds
 
 

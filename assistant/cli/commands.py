@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from assistant.cli.output import Output, finding_json, result_json
 from assistant.errors import AssistantError, InputError
 from assistant.findings import Finding, Status
 from assistant.plan.compile import compile_plan
-from assistant.setup import Setup
-from assistant.text import msg
+from assistant.setup import Setup, was_applied
+from assistant.text import Message, msg
+from assistant.text.names import history_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ class Job:
 
     async def connections(self) -> run.Connections:
         """Connections to hosts whose keys are confirmed and whose releases are known."""
-        confirm = confirm_key(interactive=self.args.interactive)
+        confirm = confirm_key(self.out, interactive=self.args.interactive)
         self.save(await run.trust(self.setup, confirm, self.credentials))
         return run.Connections(self.setup, self.credentials)
 
@@ -67,7 +68,9 @@ def job(args: argparse.Namespace, out: Output) -> Iterator[Job]:
             for login in (host.jump, host.login)
             if login is not None
         }
-        credentials = TerminalCredentials(given, names, interactive=args.interactive)
+        credentials = TerminalCredentials(
+            given, names, interactive=args.interactive, language=out.language
+        )
         yield Job(args, out, handle, credentials)
 
 
@@ -115,8 +118,12 @@ def plan_command(args: argparse.Namespace, out: Output) -> Exit:
             for preview in previews:
                 out.preview(preview, diffs=not args.no_diff)
             for record in plan.records:
-                verb = "must exist" if record.must == "exist" else "must not exist"
-                out.print(f"DNS, {verb}: {record.line}")
+                must = record.must == "exist"
+                out.print(
+                    msg("DNS, must exist: {line}", line=record.line)
+                    if must
+                    else msg("DNS, must not exist: {line}", line=record.line)
+                )
             out.json(
                 {
                     "digest": plan.digest,
@@ -168,14 +175,6 @@ async def _checked(task: Job, connections: run.Connections, phase: str) -> tuple
     return findings
 
 
-def was_applied(setup: Setup) -> bool:
-    """Whether the newest apply or undo in the history is a successful apply."""
-    for entry in reversed(setup.history):
-        if entry.what in ("applied", "undone"):
-            return entry.what == "applied" and entry.ok
-    return False
-
-
 def _verdict(findings: tuple[Finding, ...]) -> Exit:
     return Exit.NOT_OK if any(f.status is Status.FAILED for f in findings) else Exit.OK
 
@@ -221,7 +220,7 @@ def _acknowledged(setup: Setup) -> None:
                 " (`matrix-assistant recommend`), then put this sentence into the answers file as"
                 ' acknowledged = "{sentence}".',
                 option=setup.option,
-                sentence=str(wanted),
+                sentence=wanted,
             ),
         )
 
@@ -243,10 +242,10 @@ async def _ready(task: Job, connections: run.Connections) -> None:
         raise AssistantError(
             "findings",
             msg(
-                "{count} findings stand in the way, so nothing was changed: {first} Mend them and"
-                " try again, or use --skip-checks if you know better.",
+                "Something stands in the way ({count}), so nothing was changed. The first:"
+                " {first} Mend it and try again, or use --skip-checks if you know better.",
                 count=len(blockers),
-                first=task.out.words(blockers[0].summary),
+                first=blockers[0].summary,
             ),
         )
 
@@ -319,22 +318,26 @@ def status_command(args: argparse.Namespace, out: Output) -> Exit:
     """What was done so far, and what the servers say of their runs."""
     with job(args, out) as task:
         setup = task.setup
-        out.print(f"{setup.name}: option {setup.option}, {setup.server_name}")
+        out.print(
+            msg(
+                "{name}: option {option}, {server}",
+                name=setup.name,
+                option=setup.option,
+                server=setup.server_name,
+            )
+        )
         for entry in setup.history[-10:]:
             good = "✓" if entry.ok else "✗"
-            out.print(
-                f"  {good} {entry.at:%Y-%m-%d %H:%M} {entry.what} {entry.host} {entry.detail}"
-            )
+            what = out.words(history_words(entry.what))
+            out.print(f"  {good} {entry.at:%Y-%m-%d %H:%M} {what} {entry.host} {entry.detail}")
 
         async def work() -> Exit:
             async with await task.connections() as connections:
                 answers = await run.status(connections)
             for host, answer in answers.items():
                 runs = answer.get("runs") or []
-                last = runs[-1] if runs else {}
-                state = last.get("state", "no run yet") if isinstance(last, Mapping) else last
-                busy = ", a run is under way" if answer.get("locked") else ""
-                out.print(f"  {host}: {len(runs)} runs, the last one: {state}{busy}")
+                lock = answer.get("lock")
+                out.print(_runs(host, runs, busy=bool(lock)))
             findings = setup.current_findings
             out.json(
                 {
@@ -350,6 +353,24 @@ def status_command(args: argparse.Namespace, out: Output) -> Exit:
             return Exit.OK
 
         return _run(work)
+
+
+def _runs(host: str, runs: Sequence[Any], *, busy: bool) -> Message:
+    """How the runs on a host went; the newest comes first."""
+    last = runs[0] if runs and isinstance(runs[0], Mapping) else {}
+    if not last:
+        return msg("  {host}: no run yet", host=host)
+    if busy:
+        return msg("  {host}: runs: {count}; a run is under way", host=host, count=len(runs))
+    if last.get("ok"):
+        state = msg("succeeded")
+    elif last.get("stopped"):
+        state = msg("stopped")
+    else:
+        state = msg("failed") if last.get("finished") else msg("cut off")
+    return msg(
+        "  {host}: runs: {count}; the last one: {state}", host=host, count=len(runs), state=state
+    )
 
 
 def export_command(args: argparse.Namespace, out: Output) -> Exit:
@@ -372,7 +393,7 @@ def export_command(args: argparse.Namespace, out: Output) -> Exit:
                 findings=findings,
                 canary=None,
                 audience=args.audience,
-                language=args.language,
+                language=args.language or out.language,
             )
         if args.output:
             try:

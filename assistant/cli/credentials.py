@@ -20,17 +20,13 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from assistant.cli.output import Output
 from assistant.errors import InputError
 from assistant.remote import HostKey, Wanted
 from assistant.run import ConfirmKey
 from assistant.setup import Host
-from assistant.text import msg
-
-_PROMPTS = {
-    "passphrase": "Passphrase of the key for {user} on {host}",
-    "password": "Password of {user} on {host}",
-    "sudo": "Password of {user} on {host}, for sudo",
-}
+from assistant.text import Message, msg, render
+from assistant.text.clean import clean_text
 
 
 def read_credentials(path: Path) -> Mapping[str, Mapping[str, str]]:
@@ -84,8 +80,10 @@ class TerminalCredentials:
         names: Mapping[str, str],
         *,
         interactive: bool,
+        language: str = "en",
     ) -> None:
         """``given``: secrets by host name or address; ``names``: host name by address."""
+        self._language = language
         self._given = given
         self._names = names
         self._interactive = interactive
@@ -103,17 +101,33 @@ class TerminalCredentials:
             return value if wanted.attempt <= 1 else None
         if not self._interactive:
             return None
-        prompt = _PROMPTS[wanted.kind].format(user=wanted.user, host=wanted.host)
+        prompt = _prompt(wanted)
         if wanted.attempt > 1:
-            prompt = "That was not it. " + prompt
-        return await _ask_hidden(prompt + ": ")
+            prompt = msg("That was not it. {prompt}", prompt=prompt)
+        return await _ask_hidden(self._words(prompt))
 
     async def provided(self, name: str, host: str) -> str | None:
         """A secret a plan asks for by name (``dns-token``)."""
         value = self._given.get(host, {}).get(name)
         if value is not None or not self._interactive:
             return value
-        return await _ask_hidden(f"{name} for {host} (empty: keep what is there): ") or None
+        prompt = msg("{name} for {host} (empty: keep what is there): ", name=name, host=host)
+        return await _ask_hidden(self._words(prompt)) or None
+
+    def _words(self, message: Message) -> str:
+        return clean_text(render(message, self._language))
+
+
+def _prompt(wanted: Wanted) -> Message:
+    user, host = wanted.user, wanted.host
+    if wanted.kind == "passphrase":
+        return msg("Passphrase of the key for {user} on {host}: ", user=user, host=host)
+    if wanted.kind == "sudo":
+        return msg("Password of {user} on {host}, for sudo: ", user=user, host=host)
+    return msg("Password of {user} on {host}: ", user=user, host=host)
+
+
+_YES = ("yes", "是")
 
 
 async def _ask_hidden(prompt: str) -> str | None:
@@ -123,27 +137,35 @@ async def _ask_hidden(prompt: str) -> str | None:
         return None
 
 
-def confirm_key(*, interactive: bool) -> ConfirmKey:
+def confirm_key(out: Output, *, interactive: bool) -> ConfirmKey:
     """A function that shows a host key and has it confirmed on the terminal."""
 
     async def confirm(host: Host, is_jump: bool, key: HostKey) -> bool:
         login = host.jump if is_jump and host.jump is not None else host.login
-        where = f"{login.address} port {login.port}"
-        print(
-            f"The server {host.name} ({where}) shows this key:\n"
-            f"    {key.algorithm}  {key.fingerprint}\n"
-            "Compare it with the fingerprint in your provider's console, or run there:\n"
-            "    ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
-            file=sys.stderr,
+        out.say(
+            msg(
+                "The server {name} ({address} port {port}) shows this key:\n"
+                "    {algorithm}  {fingerprint}\n"
+                "Compare it with the fingerprint in your provider's console, or run there:\n"
+                "    {command}",
+                name=host.name,
+                address=login.address,
+                port=login.port,
+                algorithm=key.algorithm,
+                fingerprint=key.fingerprint,
+                command="ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+            )
         )
         if not interactive:
-            print(
-                "Nobody is here to confirm it: put the key into the answers file as"
-                ' host_key = "' + key.text + '" once you have compared it.',
-                file=sys.stderr,
+            out.say(
+                msg(
+                    "Nobody is here to confirm it: put the key into the answers file as"
+                    ' host_key = "{key}" once you have compared it.',
+                    key=key.text,
+                )
             )
             return False
-        answer = await asyncio.to_thread(input, "Is it the same? Type yes: ")
-        return answer.strip().lower() == "yes"
+        answer = await asyncio.to_thread(input, out.words(msg("Is it the same? Type yes: ")))
+        return answer.strip().lower() in _YES
 
     return confirm

@@ -14,8 +14,10 @@ from typing import Any
 
 from assistant.findings import Finding, Status
 from assistant.run import HostPreview, HostResult, Progress
-from assistant.text import Message, render
+from assistant.text import Message, msg, render
 from assistant.text.clean import clean_text
+from assistant.text.hostwords import said_by_host
+from assistant.text.width import padded
 
 GLYPHS = {
     Status.OK: "✓",
@@ -24,6 +26,23 @@ GLYPHS = {
     Status.UNKNOWN: "?",
     Status.SKIPPED: "–",
 }
+STATUS_WORDS = {
+    Status.OK: msg("ok"),
+    Status.WARNING: msg("check"),
+    Status.FAILED: msg("failed"),
+    Status.UNKNOWN: msg("undecided"),
+    Status.SKIPPED: msg("not run"),
+}
+ACTION_WORDS = {
+    "create": msg("new"),
+    "update": msg("change"),
+    "run": msg("run"),
+    "restart": msg("restart"),
+    "remove": msg("remove"),
+    "conflict": msg("conflict"),
+    "unknown": msg("later"),
+}
+"""What an inspection says must happen to a thing (see onhost.protocol.ACTIONS)."""
 
 
 @dataclass
@@ -52,10 +71,11 @@ class Output:
             self._clear()
             print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
 
-    def status(self, text: str) -> None:
+    def status(self, text: Message | str) -> None:
         """A line that the next one replaces; only on a terminal."""
         if sys.stderr.isatty():
-            print(f"\r\x1b[2K{clean_text(text)[:100]}", end="", file=sys.stderr, flush=True)
+            line = clean_text(self.words(text))[:100]
+            print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
             self._status_shown = True
 
     def words(self, text: Message | str) -> str:
@@ -70,7 +90,8 @@ class Output:
 
     def finding(self, finding: Finding) -> None:
         """One finding, with its reason and remedy when it is not fine."""
-        head = f"{GLYPHS[finding.status]} {finding.status.value:8}"
+        word = padded(self.words(STATUS_WORDS[finding.status]), 9)
+        head = f"{GLYPHS[finding.status]} {word}"
         self.say(f"{head} {self.words(finding.summary)}  [{finding.vantage}]")
         if finding.status in (Status.OK, Status.SKIPPED):
             return
@@ -87,19 +108,22 @@ class Output:
         host = progress.host
         if kind == "started":
             count = f"{event.get('index', '?')}/{event.get('total', '?')}"
-            self.status(f"  {host} {count} {event.get('title') or event.get('id', '')} …")
+            self.status(f"  {host} {count} {self._thing(event)} …")
         elif kind == "output":
             self.status(f"  {host} · {event.get('text', '')}")
         elif kind == "changed":
             took = float(event.get("seconds") or 0)
-            what = event.get("title") or event.get("id", "")
-            self.say(f"✓ {host}: {what} ({took:.1f} s)")
+            self.say(f"✓ {host}: {self._thing(event)} ({took:.1f} s)")
         elif kind == "kept":
-            self.say(f"– {host}: {event.get('id', '')} left as you edited it")
+            self.say(msg("– {host}: {id} left as you edited it", host=host, id=event.get("id", "")))
         elif kind == "reconnecting":
             self.say(
-                f"… {host}: the connection was lost; the work goes on there."
-                f" Trying again in {event.get('wait', '?')} s."
+                msg(
+                    "… {host}: the connection was lost; the work goes on there. Trying again in"
+                    " {wait} s.",
+                    host=host,
+                    wait=event.get("wait", "?"),
+                )
             )
         elif kind == "failed":
             self.say(f"✗ {host}: {event.get('id', '')}")
@@ -108,31 +132,69 @@ class Output:
         """What an apply would change on a host."""
         changes = preview.changes
         if not changes:
-            self.print(f"{preview.host}: nothing to change ({preview.total} things are as planned)")
+            self.print(
+                msg(
+                    "{host}: nothing to change (things as planned: {total})",
+                    host=preview.host,
+                    total=preview.total,
+                )
+            )
             return
-        self.print(f"{preview.host}: {len(changes)} of {preview.total} things would change")
+        self.print(
+            msg(
+                "{host}: {count} of {total} things would change",
+                host=preview.host,
+                count=len(changes),
+                total=preview.total,
+            )
+        )
         for state in changes:
-            action = state.get("action", "")
-            what = state.get("title") or state.get("id", "")
-            summary = state.get("summary") or ""
-            self.print(f"  {action:9} {what}" + (f" — {summary}" if summary else ""))
+            kind = str(state.get("action", ""))
+            action = padded(self.words(ACTION_WORDS.get(kind, kind)), 9)
+            summary = self.words(said_by_host(str(state.get("summary") or "")))
+            self.print(f"  {action} {self._thing(state)}" + (f" — {summary}" if summary else ""))
             if diffs and state.get("diff"):
                 for line in str(state["diff"]).splitlines():
                     self.print(f"      {line}")
 
     def result(self, result: HostResult) -> None:
         """How a run ended on a host."""
-        took = f"{result.seconds:.1f} s"
-        if result.ok and not result.changed:
-            self.print(f"✓ {result.host}: everything was already as planned ({took})")
+        host, count, seconds = result.host, result.changed, result.seconds
+        if result.ok and not count:
+            self.print(
+                msg(
+                    "✓ {host}: everything was already as planned ({seconds:.1f} s)",
+                    host=host,
+                    seconds=seconds,
+                )
+            )
         elif result.ok:
-            self.print(f"✓ {result.host}: {result.changed} changes made ({took})")
+            self.print(
+                msg(
+                    "✓ {host}: done, changes made: {count} ({seconds:.1f} s)",
+                    host=host,
+                    count=count,
+                    seconds=seconds,
+                )
+            )
         elif result.stopped:
-            self.print(f"– {result.host}: stopped after {result.changed} changes ({took})")
+            self.print(
+                msg(
+                    "– {host}: stopped, changes made until then: {count} ({seconds:.1f} s)",
+                    host=host,
+                    count=count,
+                    seconds=seconds,
+                )
+            )
         else:
-            self.print(f"✗ {result.host}: {result.text or result.cause}")
+            self.print(f"✗ {host}: {self.words(said_by_host(result.text or result.cause))}")
             for line in result.tail[-15:]:
                 self.say(f"    {line}")
+
+    def _thing(self, event: Mapping[str, Any]) -> str:
+        """The title of the thing an event of the host is about, else its id."""
+        title = str(event.get("title") or "")
+        return self.words(said_by_host(title)) if title else str(event.get("id", ""))
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

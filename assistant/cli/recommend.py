@@ -9,14 +9,15 @@ from assistant.cli.output import Output
 from assistant.decision import Verdict
 from assistant.options import OPTIONS
 from assistant.recommendation import Ranked, Recommendation
+from assistant.text import Message, listed, msg
 from assistant.whatif import Ground
 
 _STAR = "●"
 _NO_STAR = "○"
 _VERDICTS = {
-    Verdict.POSSIBLE: "possible",
-    Verdict.UNSURE: "undecided",
-    Verdict.RULED_OUT: "ruled out",
+    Verdict.POSSIBLE: msg("possible"),
+    Verdict.UNSURE: msg("undecided"),
+    Verdict.RULED_OUT: msg("ruled out"),
 }
 
 
@@ -30,49 +31,57 @@ def print_recommendation(recommendation: Recommendation, out: Output) -> None:
         _print_option(place, ranked, out)
     for remark in recommendation.remarks:
         out.print("")
-        out.print(f"Note: {out.words(remark.message)}")
+        out.print(msg("Note: {text}", text=remark.message))
     if recommendation.unknowns:
         out.print("")
-        out.print("What is not known yet:")
+        out.print(msg("What is not known yet:"))
         for unknown in recommendation.unknowns:
-            weight = (
-                "could change the first place" if unknown.could_change else "would not change it"
+            out.print(
+                msg("  ? {answer} (could change the first place)", answer=_ground(unknown.ground))
+                if unknown.could_change
+                else msg("  ? {answer} (would not change it)", answer=_ground(unknown.ground))
             )
-            out.print(f"  ? {_ground(unknown.ground, out)} ({weight})")
             out.print(f"    {out.words(unknown.find_out)}")
     out.print("")
     if not recommendation.would_change:
-        out.print("No single other answer would change the first place.")
+        out.print(msg("No single other answer would change the first place."))
         return
-    out.print("Another answer to one of these would change the first place:")
+    out.print(msg("Another answer to one of these would change the first place:"))
     for change in recommendation.would_change:
-        answer = _ground(Ground(question=change.question, value=change.value), out)
-        out.print(f"  {answer} → option {change.first}")
+        answer = _ground(Ground(question=change.question, value=change.value))
+        out.print(msg("  {answer} → option {option}", answer=answer, option=change.first))
 
 
 def _print_option(place: int, ranked: Ranked, out: Output) -> None:
     option = OPTIONS[ranked.option]
     stars = "  ".join(
-        f"{name} {_STAR * count}{_NO_STAR * (3 - count)}"
+        f"{out.words(name)} {_STAR * count}{_NO_STAR * (3 - count)}"
         for name, count in (
-            ("avoids censorship", option.stars.censorship),
-            ("speed", option.stars.speed),
-            ("ease", option.stars.ease),
+            (msg("avoids censorship"), option.stars.censorship),
+            (msg("speed"), option.stars.speed),
+            (msg("ease"), option.stars.ease),
         )
     )
-    out.print(f"{place}. Option {ranked.option}: {out.words(option.title)}")
-    out.print(f"   {_VERDICTS[ranked.verdict]}   {stars}")
+    out.print(
+        msg(
+            "{place}. Option {option}: {title}",
+            place=place,
+            option=ranked.option,
+            title=option.title,
+        )
+    )
+    out.print(f"   {out.words(_VERDICTS[ranked.verdict])}   {stars}")
     for hit in ranked.ruled_out_by:
-        out.print(f"   ✗ {out.words(hit.message)}  [{_ground(hit.ground, out)}]")
+        out.print(f"   ✗ {_with_ground(hit.message, hit.ground, out)}")
         for value in hit.back:
-            answer = _ground(Ground(question=hit.ground.question, value=value), out)
-            out.print(f"     would come back with: {answer}")
+            answer = _ground(Ground(question=hit.ground.question, value=value))
+            out.print(msg("     would come back with: {answer}", answer=answer))
     for point in ranked.open_points:
         out.print(f"   ? {out.words(point.message)}")
     for reason in ranked.reasons_for:
-        out.print(f"   + {out.words(reason.message)}  [{_ground(reason.ground, out)}]")
+        out.print(f"   + {_with_ground(reason.message, reason.ground, out)}")
     for reason in ranked.reasons_against:
-        out.print(f"   − {out.words(reason.message)}  [{_ground(reason.ground, out)}]")
+        out.print(f"   − {_with_ground(reason.message, reason.ground, out)}")
     for condition in ranked.conditions:
         out.print(f"   → {out.words(condition.message)}")
     if ranked.verdict is not Verdict.RULED_OUT:
@@ -80,17 +89,17 @@ def _print_option(place: int, ranked: Ranked, out: Output) -> None:
             out.print(f"   ! {out.words(note)}")
 
 
-def _ground(ground: Ground, out: Output) -> str:
+def _with_ground(message: Message, ground: Ground, out: Output) -> str:
+    return f"{out.words(message)}  [{out.words(_ground(ground))}]"
+
+
+def _ground(ground: Ground) -> Message:
     """An answer in words: the question and what was answered."""
     asked = question(ground.question)
     values = (ground.value,) if isinstance(ground.value, str) else ground.value or ()
-    labels = [
-        out.words(choice.label)
-        for value in values
-        for choice in asked.choices
-        if choice.value == value
-    ]
-    return f"{out.words(asked.text)} {', '.join(labels) if labels else '(not answered)'}"
+    labels = [choice.label for value in values for choice in asked.choices if choice.value == value]
+    answer = listed(labels) if labels else msg("(not answered)")
+    return msg("{question} {answer}", question=asked.text, answer=answer)
 
 
 def recommendation_json(recommendation: Recommendation) -> dict[str, Any]:
@@ -99,9 +108,7 @@ def recommendation_json(recommendation: Recommendation) -> dict[str, Any]:
     def words(value: Any) -> Any:
         if isinstance(value, dict):
             if set(value) == {"template", "values"}:
-                from assistant.text import Message
-
-                return str(Message.model_validate(value))
+                return str(Message(**value))
             return {key: words(item) for key, item in value.items()}
         if isinstance(value, list):
             return [words(item) for item in value]
@@ -114,8 +121,15 @@ def recommendation_json(recommendation: Recommendation) -> dict[str, Any]:
 def print_questions(out: Output) -> None:
     """Every question with the values an answers file may give it, and why it is asked."""
     for asked in QUESTIONS:
-        many = "; several may be given as a list" if asked.multi else ""
-        out.print(f"{asked.id}: {out.words(asked.text)}{many}")
+        out.print(
+            msg(
+                "{id}: {question} (several may be given as a list)",
+                id=asked.id,
+                question=asked.text,
+            )
+            if asked.multi
+            else msg("{id}: {question}", id=asked.id, question=asked.text)
+        )
         out.print(f"    {out.words(asked.why)}")
         for choice in asked.choices:
             out.print(f"    {choice.value:18} {out.words(choice.label)}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from assistant.cli.exits import Exit
 from assistant.cli.output import Output
 from assistant.run import Checker
+from assistant.text import msg
 
 
 def rehearse_command(args: argparse.Namespace, out: Output, checker: Checker) -> Exit:
@@ -51,10 +52,12 @@ def _inside(args: argparse.Namespace, out: Output, checker: Checker) -> Exit:
             out.json(report.to_json())
             if report.error:
                 out.say(report.error)
-            out.print("The rehearsal succeeded." if report.ok else "The rehearsal failed.")
+            out.print(
+                msg("The rehearsal succeeded.") if report.ok else msg("The rehearsal failed.")
+            )
             if args.keep:
                 out.say(lab.describe())
-                out.say("The hosts stay up until you press Ctrl-C here.")
+                out.say(msg("The hosts stay up until you press Ctrl-C here."))
                 await asyncio.Event().wait()
             return Exit.OK if report.ok else Exit.NOT_OK
 

@@ -103,7 +103,7 @@ def setup_from(file: AnswersFile, name: str, present: Setup | None) -> Setup:
                 "{file} says nothing of {lacking} in its section [setup]. Add it; docs/cli.md"
                 " shows a whole file.",
                 file=name,
-                lacking=" and ".join(lacking),
+                lacking=", ".join(lacking),
             ),
         )
     if present is not None and server_name != present.server_name:

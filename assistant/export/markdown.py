@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from assistant.text import Message, render
 from assistant.text.clean import clean_text
@@ -69,17 +70,20 @@ class Page:
 
     def words(self, message: Message, code_values: Collection[str] = ()) -> str:
         """A message in the page's language, escaped; the named values become code spans."""
-        marked = message.model_copy(
-            update={
-                "values": {
-                    name: f"\ue000{name}\ue001" if name in code_values else _unmarked(value)
-                    for name, value in message.values.items()
-                }
-            }
+        values = {
+            name: self.plain(value) if isinstance(value, Message) else value
+            for name, value in message.values.items()
+        }
+        marked = replace(
+            message,
+            values={
+                name: f"\ue000{name}\ue001" if name in code_values else _unmarked(value)
+                for name, value in values.items()
+            },
         )
         text = escape(render(marked, self._language))
         # An underscore in a value's name was escaped with the rest.
-        return _MARK.sub(lambda m: code(message.values[m[1].replace("\\", "")]), text)
+        return _MARK.sub(lambda m: code(values[m[1].replace("\\", "")]), text)
 
     def plain(self, message: Message) -> str:
         """A message in the page's language, not escaped yet: to stand within another one."""

@@ -20,6 +20,7 @@ from assistant.options import NOT_LEGAL_ADVICE, OPTIONS
 from assistant.plan.model import Plan, Record
 from assistant.setup import Host, Login, Setup
 from assistant.text import Message, msg
+from assistant.text.names import history_words
 
 _HISTORY = 20
 """How many of the latest entries are shown."""
@@ -303,7 +304,7 @@ def _history(page: Page, setup: Setup) -> None:
         (
             (
                 entry.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
-                entry.what,
+                history_words(entry.what),
                 entry.host,
                 msg("ok") if entry.ok else msg("failed"),
                 entry.detail,

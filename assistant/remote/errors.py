@@ -9,6 +9,7 @@ from typing import Any
 from assistant.errors import AssistantError
 from assistant.remote.clean import clean_line, clean_text
 from assistant.text import Message, msg
+from assistant.text.hostwords import said_by_host
 
 CAUSES: Mapping[str, str] = {
     "name-resolution": "the name of the server has no address",
@@ -65,7 +66,7 @@ class HostFailure(RemoteError):  # noqa: N818 - the contract's name
         self.text = clean_text(text)
         self.host = host
         self.tail = tuple(clean_text(line) for line in tail)
-        message = msg("{host}: {text}", host=host, text=self.text)
+        message = msg("{host}: {text}", host=host, text=said_by_host(self.text))
         super().__init__(cause, message, self.tail)
 
 

@@ -5,6 +5,7 @@ The English sentence is the key of the translation catalogues; :func:`render` wo
 in a language.
 """
 
-from assistant.text.message import Message, msg, render
+from assistant.text.language import LANGUAGES, language_of_locale
+from assistant.text.message import Message, listed, msg, render
 
-__all__ = ["Message", "msg", "render"]
+__all__ = ["LANGUAGES", "Message", "language_of_locale", "listed", "msg", "render"]

@@ -1,19 +1,25 @@
 """The texts of the program, found in its source: ``python -m assistant.text.catalogue``.
 
-``--check`` (part of the lint) refuses what could not be translated: a template that is not a
-literal, or braces that do not fit the values given. Without it, the templates are listed.
+``--check`` (part of the lint) refuses what could not be translated (a template that is not a
+literal, braces that do not fit the values given) and a translation that is not complete and
+current. ``--update`` brings the catalogues up to date with the source and compiles them; what is
+translated stays. Without either, the templates are listed.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
+from assistant.text import hostsentences
+from assistant.text.language import LANGUAGES, LOCALE
+
 PACKAGES = ("assistant", "checks", "screens")
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -52,36 +58,110 @@ class Text:
 
 
 def texts(root: Path) -> Iterator[Text]:
-    """Every call of ``msg`` below a folder of Python source."""
+    """Every text below a folder of Python source: calls of ``msg``, and titles of resources."""
     for path in sorted(root.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-                continue
-            if node.func.id != "msg" or not node.args:
-                continue
-            first = node.args[0]
-            literal = isinstance(first, ast.Constant) and isinstance(first.value, str)
-            yield Text(
-                path=path,
-                line=node.lineno,
-                template=str(first.value) if literal and isinstance(first, ast.Constant) else None,
-                values=frozenset(k.arg for k in node.keywords if k.arg is not None),
-                open_values=any(k.arg is None for k in node.keywords),
-            )
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"), str(path))))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        titled = {
+            node.name
+            for node in nodes
+            if isinstance(node, ast.FunctionDef)
+            and [argument.arg for argument in node.args.args[:1]] == ["title"]
+        }
+        for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
+            name = call.func.id if isinstance(call.func, ast.Name) else ""
+            if name == "msg" and call.args:
+                yield _text(path, call)
+            elif "recipes" in path.parts:
+                yield from _titles(path, call, first=name in titled)
+
+
+def _text(path: Path, call: ast.Call) -> Text:
+    first = call.args[0]
+    literal = isinstance(first, ast.Constant) and isinstance(first.value, str)
+    return Text(
+        path=path,
+        line=call.lineno,
+        template=str(first.value) if literal and isinstance(first, ast.Constant) else None,
+        values=frozenset(k.arg for k in call.keywords if k.arg is not None),
+        open_values=any(k.arg is None for k in call.keywords),
+    )
+
+
+def _titles(path: Path, call: ast.Call, *, first: bool) -> Iterator[Text]:
+    """The title of a resource travels to the host and back as plain text (see hostwords)."""
+    given = [keyword.value for keyword in call.keywords if keyword.arg == "title"]
+    for value in given + call.args[:1] * first:
+        if isinstance(value, ast.Constant):
+            yield Text(path, call.lineno, str(value.value), frozenset(), open_values=False)
+
+
+def host_texts() -> Iterator[Text]:
+    """What the program on the host says, from the table that recognises it."""
+    path = Path(str(hostsentences.__file__))
+    for template in (*hostsentences.SENTENCES, hostsentences.TWO):
+        yield Text(path, 0, template, frozenset(), open_values=True)
+
+
+def all_texts() -> list[Text]:
+    """Every text of the program."""
+    found = [text for package in PACKAGES for text in texts(ROOT / package)]
+    return [*found, *host_texts()]
+
+
+def templates(found: Iterable[Text], root: Path = ROOT) -> dict[str, list[str]]:
+    """Each template once, in the order of the source, with the files that use it."""
+    result: dict[str, list[str]] = {}
+    for text in found:
+        if text.template:
+            path = text.path.relative_to(root).as_posix()
+            result.setdefault(text.template, []).append(path)
+    return result
+
+
+def _translations() -> list[str]:
+    return [language for language in LANGUAGES if language != "en"]
+
+
+def update(found: Iterable[Text], locale: Path = LOCALE) -> None:
+    """Write .po and .mo of every language, each with exactly the templates of the source."""
+    from assistant.text import po
+
+    wanted = templates(found)
+    for language in _translations():
+        path = po.po_path(language, locale)
+        source, compiled = po.updated(po.read(path) if path.exists() else None, language, wanted)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(source)
+        path.with_suffix(".mo").write_bytes(compiled)
+
+
+def check(found: Iterable[Text], locale: Path = LOCALE) -> Iterator[str]:
+    """Everything that is wrong with the texts and their translations."""
+    from assistant.text import po
+
+    found = list(found)
+    for text in found:
+        yield from text.problems
+    wanted = templates(found)
+    for language in _translations():
+        yield from po.problems(po.po_path(language, locale), wanted)
 
 
 def main(argv: list[str]) -> int:
-    """List the templates, or with ``--check`` the problems; returns 1 when there are any."""
-    root = Path(__file__).parents[2]
-    found = [text for package in PACKAGES for text in texts(root / package)]
-    if "--check" not in argv:
-        for template in sorted({text.template for text in found if text.template}):
+    """List the templates, ``--update`` the catalogues or ``--check``; 1 when there are problems."""
+    found = all_texts()
+    if "--update" in argv:
+        update(found)
+    elif "--check" in argv:
+        problems = list(check(found))
+        for problem in problems:
+            print(problem, file=sys.stderr)
+        return 1 if problems else 0
+    else:
+        for template in sorted(templates(found)):
             print(repr(template))
-        return 0
-    problems = [problem for text in found for problem in text.problems]
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return 1 if problems else 0
+    return 0
 
 
 if __name__ == "__main__":

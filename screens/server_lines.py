@@ -1,0 +1,212 @@
+"""What the page of names and servers asks for: lines, their help, and where to get each thing."""
+
+from __future__ import annotations
+
+from assistant.errors import ProblemError
+from assistant.setup import Role
+from assistant.text import Message, msg
+from assistant.typed import (
+    clean_address,
+    clean_domain,
+    clean_email,
+    clean_ipv4,
+    clean_ipv6,
+    clean_line,
+    clean_port,
+    clean_user,
+)
+from screens.fields import Line
+
+ROLE_TITLES: dict[Role, Message] = {
+    Role.OUTSIDE: msg("Your server outside mainland China"),
+    Role.INSIDE: msg("Your server inside mainland China"),
+    Role.HOME: msg("Your machine at home"),
+}
+
+GET_DOMAIN = msg(
+    "No domain yet? Rent one at a domain registrar, for about 10 to 15 US dollars a year. Then"
+    " every name below it is yours: with example.org also chat.example.org. Choose one whose web"
+    " page lets you edit DNS records; this program tells you later which to add."
+)
+GET_DOMAIN_INSIDE = msg(
+    "No domain yet? A server inside mainland China answers only under a domain that has a filing"
+    " (ICP 备案). Rent the domain at a registrar in mainland China and file it with the company"
+    " where that server is; this takes some weeks."
+)
+GET_SERVER: dict[Role, Message] = {
+    Role.OUTSIDE: msg(
+        "No server yet? Rent a small one (VPS), for about 5 US dollars a month: Debian 12 or 13,"
+        " 1 GB of memory, 10 GB of disk, a public IPv4 address. Best in Hong Kong, or elsewhere"
+        " with what providers call a premium route to China. Its address is on the provider's"
+        " page, or in the e-mail that says it is ready."
+    ),
+    Role.INSIDE: msg(
+        "No server yet? Rent a small cloud server in mainland China, in the name under which the"
+        " filing is made: Debian 12 or 13, 1 GB of memory, 10 GB of disk, a public IPv4 address."
+        " Its address is on the provider's page."
+    ),
+    Role.HOME: msg(
+        "Any small computer that is always on will do, with Debian 12 or 13. Its address is the"
+        " one your router gave it, such as 192.168.1.20: look in the router's list of devices."
+    ),
+}
+GET_KEY = msg(
+    "No SSH key yet? In a terminal on this computer run: ssh-keygen -t ed25519\nPress Enter at each"
+    " question. Then give your provider the line in the file ~/.ssh/id_ed25519.pub, best when you"
+    " order the server. Without a key you are asked for a password instead; it is never kept."
+)
+HELP = msg(
+    "This page asks for a name and for what is needed to log in to your servers. Nothing is"
+    " installed on them while you are here.\n\nA domain\n{domain}\n\nA server\n{server}\n\nA way to"
+    " log in\n{key}\n\nKeys: Enter does what the button says. Tab and the arrows go from line to"
+    " line. F5 tries the server. Ctrl+Down and Ctrl+Up open the next and the previous part. Escape"
+    " stops a trial, or goes back.",
+    domain=GET_DOMAIN,
+    server=GET_SERVER[Role.OUTSIDE],
+    key=GET_KEY,
+)
+
+
+def _domain(text: str) -> str:
+    name = clean_domain(text)
+    if name.startswith("www."):
+        raise ProblemError(
+            msg(
+                "Names that begin with www. are for web pages. Take another, like chat.example.org."
+            )
+        )
+    return name
+
+
+def _key_file(text: str) -> str:
+    if "-----BEGIN" in text or text.startswith(("ssh-", "ecdsa-")):
+        raise ProblemError(
+            msg("Give the place of the file, like ~/.ssh/id_ed25519, not what is in it.")
+        )
+    if text.strip().endswith(".pub"):
+        raise ProblemError(
+            msg("This is the public half of a key. Give the file of the same name without .pub.")
+        )
+    return clean_line(text)
+
+
+def name_line(*, inside: bool) -> Line:
+    """The server name; ``inside`` when a server in mainland China answers under it."""
+    return Line(
+        id="name",
+        label=msg("Name"),
+        example="chat.example.org",
+        check=_domain,
+        hint=msg("Your domain, or a name below it. None yet? Press ?"),
+        where=GET_DOMAIN_INSIDE if inside else GET_DOMAIN,
+        needed=msg("A name is needed, like chat.example.org. No domain yet? Press ?"),
+    )
+
+
+EMAIL = Line(
+    id="email",
+    label=msg("E-mail"),
+    example=msg("may stay empty"),
+    check=clean_email,
+    hint=msg("For warnings about the certificate, nothing else."),
+    where=msg(
+        "The certificate is what makes the padlock. It is free, comes from Let's Encrypt, and is"
+        " renewed by your server itself. With an e-mail address you are warned should that ever"
+        " fail."
+    ),
+)
+
+_PUBLIC = msg(
+    "The public address is what the name of your server will point to, so that the apps find it."
+    " It is on your provider's page. When you gave the server's address in numbers, it is filled in"
+    " already."
+)
+
+
+def server_lines(role: Role) -> tuple[Line, ...]:
+    """How to log in to one of the servers, and where the world finds it."""
+    server = GET_SERVER[role]
+    return (
+        Line(
+            id="address",
+            label=msg("Address"),
+            example="192.168.1.20" if role is Role.HOME else "203.0.113.7",
+            check=clean_address,
+            hint=msg("The IP address of the server. None yet? Press ?"),
+            where=server,
+            needed=msg("The address of the server is needed. No server yet? Press ?"),
+        ),
+        *_login_lines(),
+        Line(
+            id="public_ipv4",
+            label=msg("Public IPv4"),
+            example=msg("empty when it has none"),
+            check=clean_ipv4,
+            hint=msg("Where the world finds it; see your provider's page."),
+            where=_PUBLIC,
+        ),
+        Line(
+            id="public_ipv6",
+            label=msg("Public IPv6"),
+            example=msg("empty when it has none"),
+            check=clean_ipv6,
+            hint=msg("Only if your provider shows one. It may stay empty."),
+            where=_PUBLIC,
+        ),
+    )
+
+
+def jump_lines() -> tuple[Line, ...]:
+    """How to log in to the machine in between."""
+    return (
+        Line(
+            id="jump_address",
+            label=msg("Through"),
+            example=msg("empty when there is none"),
+            check=clean_address,
+            hint=msg("The address of the machine you log in to first."),
+            where=msg(
+                "Some servers can only be reached from another machine (a jump host). This program"
+                " then goes the same way as you do: first to that machine, from there to the"
+                " server. Nothing is installed on the machine in between."
+            ),
+        ),
+        *_login_lines("jump_"),
+    )
+
+
+def _login_lines(prefix: str = "") -> tuple[Line, ...]:
+    return (
+        Line(
+            id=f"{prefix}port",
+            label=msg("Port"),
+            example="22",
+            check=clean_port,
+            hint=msg("It is 22 unless somebody changed it."),
+            where=msg(
+                "SSH is how one works on a server from afar. It listens at port 22 unless"
+                " your provider says otherwise."
+            ),
+            needed=msg("A port is needed. The usual one is 22."),
+        ),
+        Line(
+            id=f"{prefix}user",
+            label=msg("User"),
+            example="root",
+            check=clean_user,
+            hint=msg("root, or an account that may use sudo."),
+            where=msg(
+                "The first account of a new server is in your provider's e-mail or on its page:"
+                " often root, debian or ubuntu. It must be root, or may become root with sudo."
+            ),
+            needed=msg("An account is needed. The usual ones are root, debian and ubuntu."),
+        ),
+        Line(
+            id=f"{prefix}key_file",
+            label=msg("Key file"),
+            example=msg("empty: your usual keys"),
+            check=_key_file,
+            hint=msg("Only if it is not in its usual place. No key? Press ?"),
+            where=GET_KEY,
+        ),
+    )

@@ -1,0 +1,47 @@
+"""From what was entered to a saved Setup with a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import count
+from typing import TYPE_CHECKING
+
+from assistant.draft import Draft
+from assistant.errors import InputError
+from assistant.text import msg
+from assistant.typed import clean_domain
+
+if TYPE_CHECKING:
+    from screens.services import Services
+
+
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """The name that is wanted for a new setup, with a number behind it where it is taken."""
+    names = (wanted if number == 1 else f"{wanted[:55]}-{number}" for number in count(1))
+    return next(name for name in names if name not in taken)
+
+
+def saved(services: Services, draft: Draft) -> Draft:
+    """Save what was entered as a Setup; the draft that names it. :class:`AssistantError` if not.
+
+    The setup of a draft that came from one is brought up to date. A name that was applied stays.
+    """
+    from assistant.drafting import setup_from_draft, setup_name
+
+    known = {item.name: item.setup for item in services.list_setups()}
+    name = draft.setup or free_name(setup_name(clean_domain(draft.server_name)), known)
+    present = known.get(name)
+    named = draft.model_copy(update={"setup": name})
+    setup = setup_from_draft(named, present)
+    applied = present is not None and any(entry.what == "applied" for entry in present.history)
+    if present is not None and applied and present.server_name != setup.server_name:
+        raise InputError(
+            "server-name-changed",
+            msg(
+                "This service runs already as {old}. A server name is for ever: it is part of every"
+                " user id. Put {old} back, or begin a new setup from the start page.",
+                old=present.server_name,
+            ),
+        )
+    services.save_setup(setup)
+    return named
