@@ -66,7 +66,13 @@ def setup_from_draft(
     )
     if present is None:
         return made
-    return made.model_copy(update={"history": present.history, "findings": present.findings})
+    return made.model_copy(
+        update={
+            "history": present.history,
+            "findings": present.findings,
+            "set_aside": present.set_aside,
+        }
+    )
 
 
 def draft_from_setup(setup: Setup, step: Step = Step.CHECKS, *, practice: bool = False) -> Draft:

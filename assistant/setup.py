@@ -7,11 +7,12 @@ finding can never authorise an apply.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from assistant.answers import Answers
 from assistant.errors import ProblemError
@@ -108,6 +109,19 @@ class Mirror(Frozen):
     suites: Annotated[str, Field(pattern=r"^[a-z0-9 /-]*$")] = ""
     signing_key: str = ""
     pip_conf: str = ""
+
+    @field_validator("uri", "security_uri", "pip_conf")
+    @classmethod
+    def _no_login(cls, text: str) -> str:
+        # This record is saved, exported in part and sent to hosts: no place for a password.
+        if re.search(r"://[^/\s]*@", text):
+            raise ProblemError(
+                msg(
+                    "An address here holds a name and a password. They would be saved in the setup:"
+                    " use a mirror that needs none."
+                )
+            )
+        return text
 
 
 class DnsUpdate(Frozen):

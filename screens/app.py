@@ -7,6 +7,7 @@ never of a page: a page's worker dies with the page. A worker that breaks never 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
@@ -22,7 +23,7 @@ from textual.worker import Worker, WorkerState
 from assistant.errors import AssistantError
 from assistant.text import LANGUAGES, Message, language_of_locale, msg
 from screens.flow import backward, onward, page_for
-from screens.page import Page, PlainPage
+from screens.page import WIDE, Page, PlainPage
 from screens.words import retell_all, say
 from screens.wrapping import install as install_wrapping
 
@@ -97,12 +98,20 @@ class AssistantApp(App[str]):
             self.theme = theme
 
     def on_mount(self) -> None:
-        """The start page first."""
-        self.go_home()
+        """The start page is there already: see get_default_screen."""
         if self._greeting is not None:
             self.tell(self._greeting)
 
     # -- pages ---------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The start page, as the lowest screen there is: this shows it soonest."""
+        from screens.home import HomePage
+
+        page = HomePage()
+        # Known beforehand, so that the page is not drawn a second time for it.
+        page.add_class("-wide" if self.size.width >= WIDE else "-narrow")
+        return page
 
     def go_home(self) -> None:
         """Show the start page afresh."""
@@ -161,10 +170,10 @@ class AssistantApp(App[str]):
         while len(self.screen_stack) > 1 and not isinstance(self.screen, PlainPage):
             # A dialog that is left open counts as not answered: whoever waits for it goes on.
             self.screen.dismiss(None)
-        if isinstance(self.screen, PlainPage):
+        if len(self.screen_stack) > 1:
             self.switch_screen(page)
         else:
-            # Textual's own first screen cannot be switched away from.
+            # The lowest screen cannot be switched away from.
             self.push_screen(page)
 
     def _keep_entered(self) -> None:
@@ -200,6 +209,12 @@ class AssistantApp(App[str]):
 
     def begin(self, work: Work, job: Callable[[], Awaitable[object]]) -> None:
         """Start long work that outlives pages; there is one at a time."""
+        # Looking through all objects for garbage stops everything for a twentieth of a second, and
+        # events by the thousand make that happen every other second. So what is there now is
+        # looked through here, once, and then left out.
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
         self.work = work
         self.run_worker(
             work.run(job), name=work.name, group="work", exclusive=True, exit_on_error=False

@@ -10,11 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import ScrollableContainer
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from assistant.text import listed, msg
 from assistant.text.hostwords import said_by_host
 from screens.change_tree import Change, Decisions, Heading, sign_of
+from screens.hints import KeyHints
 from screens.page import worded_bindings
 from screens.words import say
 
@@ -119,7 +120,7 @@ class DetailsDialog(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The change and the keys."""
         yield ChangeView()
-        yield Footer()
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Show it."""

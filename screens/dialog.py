@@ -10,9 +10,10 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Button, Footer
+from textual.widgets import Button
 
 from assistant.text import Message, msg
+from screens.hints import KeyHints
 from screens.page import worded_bindings
 from screens.words import Words, say
 
@@ -33,6 +34,7 @@ class WordedButton(Button):
     def retell(self) -> None:
         """Word it in the present language."""
         self.label = say(self, self.message)
+        self.refresh(layout=True)  # a label by itself keeps the old width
 
 
 class Dialog(ModalScreen[T]):
@@ -77,7 +79,7 @@ class Dialog(ModalScreen[T]):
                 yield from self.content()
             with Horizontal(id="dialog-buttons"):
                 yield from self.buttons()
-        yield Footer()
+        yield KeyHints()
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:

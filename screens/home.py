@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import OptionList
+from textual.geometry import Region
+from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
 from assistant.errors import AssistantError
@@ -90,10 +91,14 @@ def look(services: Services) -> Saved:
 class Menu(OptionList):
     """The lines of the start page; worded again at a change of language, keeping the place."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: tuple[Line | None, ...]) -> None:
         super().__init__(id="menu", markup=False)
-        self._shown: tuple[Line | None, ...] = ()
+        self._shown = lines
         self._wide = 0
+
+    def on_mount(self) -> None:
+        """Show the lines for the first time."""
+        self.show(self._shown)
 
     def show(self, lines: tuple[Line | None, ...], at: str | None = None) -> None:
         """Show other lines (None: a gap) with the line ``at`` highlighted, or the first."""
@@ -119,6 +124,12 @@ class Menu(OptionList):
         wanted = self.get_option_at_index(self.highlighted).id
         return next((line for line in self._shown if line and line.id == wanted), None)
 
+    @property
+    def row(self) -> int:
+        """The row of the highlighted line; each line and each gap takes one."""
+        here = self.chosen
+        return 0 if here is None else self._shown.index(here)
+
     def _option(self, line: Line) -> Option:
         parts: list[tuple[str, str] | str] = []
         title, detail = say(self, line.title), say(self, line.detail)
@@ -137,14 +148,14 @@ class Menu(OptionList):
 class HomePage(PlainPage):
     """Where everything begins, and comes back to."""
 
-    CSS = """
-    HomePage #purpose { margin: 0 0 1 0; }
-    HomePage #welcome { margin: 0 0 1 0; height: auto; }
+    # Not CSS: that of a screen has all style sheets read again.
+    DEFAULT_CSS = """
+    HomePage #text { margin: 0 0 1 0; height: auto; }
     HomePage #menu {
-        height: auto; max-height: 100%; border: none; padding: 0; background: transparent;
+        height: auto; border: none; padding: 0; background: transparent;
+        text-wrap: nowrap; text-overflow: ellipsis;
     }
     HomePage #menu:focus { border: none; background-tint: transparent; }
-    HomePage #notice { margin: 0 0 1 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", show=False),
@@ -152,6 +163,8 @@ class HomePage(PlainPage):
         Binding("p", "practise", str(msg("Practise"))),
         Binding("q", "app.leave", show=False),
     ]
+    AUTO_FOCUS = ""  # it would scroll
+    shows_back = False
     changed: Message = msg("Nothing is changed on any server before you say so.")
     help_text: ClassVar[Message] = msg(
         "This program sets up a private messenger (Matrix) on a server of your own, for people on"
@@ -171,55 +184,27 @@ class HomePage(PlainPage):
     @property
     def primary(self) -> Message | None:
         """What the highlighted line does."""
-        if not self.is_mounted:
-            return msg("Begin")
         line = self.query_one(Menu).chosen
         return line.primary if line is not None else None
 
     def body(self) -> ComposeResult:
-        """Title, purpose, what will happen or what there is, the menu."""
-        practice = self.assistant.services.practice
-        yield Words(
+        """Title, what will happen or what there is, the menu."""
+        services = self.assistant.services
+        # What a first visitor sees is known at once; everything else is looked for afterwards.
+        known = None if services.anything_saved() else Saved()
+        title = (
             msg("Practice: a made-up family, on servers inside this computer")
-            if practice
-            else msg("A private messenger of your own"),
-            classes="title",
+            if services.practice
+            else msg("A private messenger of your own")
         )
-        yield Words(
-            msg(
-                "Everything works as it would for real: the questions, the servers, the"
-                " certificates, the messages. Only the names, addresses and people are made up,"
-                " and they are filled in already. Nothing here costs money or touches anything"
-                " real; when you quit, all of it is gone."
-            )
-            if practice
-            else msg(
-                "For family and friends on both sides of the border filter, on your own server."
-            ),
-            id="purpose",
-        )
-        welcome = Words(_WELCOME, id="welcome")
-        welcome.display = False
-        yield welcome
-        notice = Words(id="notice", classes="warning")
-        notice.display = False
-        yield notice
-        yield Menu()
+        yield Words(title, classes="title")
+        yield Words(_text(known, practice=services.practice), id="text")
+        yield Menu(() if known is None else _lines(known, practice=services.practice))
 
     def on_mount(self) -> None:
-        """Show what is known at once, then look for the rest."""
+        """Look for what was saved, but only when the first picture is out: looking loads a lot."""
         super().on_mount()
-        self.query_one("#back").display = False
-        menu = self.query_one(Menu)
-        menu.focus()
-        if self.assistant.services.anything_saved():
-            self._show_lines(())
-            self.query_one("#notice", Words).message = msg("Looking for your setups …")
-            self.query_one("#notice").display = True
-        else:
-            self._show(Saved())
-            self.saved = None
-        # Not before the first picture is out: looking loads half of the program.
+        self.query_one(Menu).focus(scroll_visible=False)
         self.call_after_refresh(
             lambda: self.run_worker(self._look(), exit_on_error=False, exclusive=True)
         )
@@ -230,25 +215,36 @@ class HomePage(PlainPage):
 
     def _show(self, saved: Saved) -> None:
         practice = self.assistant.services.practice
-        self.query_one("#welcome").display = saved.empty and not practice
-        notice = self.query_one("#notice", Words)
-        notice.message = saved.problem or ""
-        notice.display = saved.problem is not None
-        here = self.query_one(Menu).chosen
-        self._show_lines(_lines(saved, practice=practice), here.id if here else None)
-
-    def _show_lines(self, lines: tuple[Line | None, ...], at: str | None = None) -> None:
-        self.query_one(Menu).show(lines, at)
-        self.retell()
+        self.query_one("#text", Words).message = _text(saved, practice=practice)
+        menu = self.query_one(Menu)
+        menu.show(_lines(saved, practice=practice), menu.chosen.id if menu.chosen else None)
+        self._word_button()
 
     def on_resize(self) -> None:
-        """The menu stays in sight."""
+        """The highlighted line stays in sight."""
         super().on_resize()
-        self.query_one(Menu).scroll_visible(animate=False)
+        self.call_after_refresh(self._scroll)
 
     def on_option_list_option_highlighted(self) -> None:
         """The button says what the line does."""
-        self.retell()
+        self._word_button()
+        self._scroll()
+
+    def _scroll(self) -> None:
+        menu, body = self.query_one(Menu), self.query_one("#body")
+        row = menu.row
+        # On the smallest terminals what is told first is worth more than the first line, which
+        # the button repeats.
+        if row or body.scroll_y:
+            y = menu.virtual_region.y + row
+            body.scroll_to_region(Region(0, y, 1, 1), animate=False, force=True)
+
+    def _word_button(self) -> None:
+        button, words = self.query_one("#primary", Button), self.primary
+        button.display = words is not None
+        if words is not None and str(button.label) != (label := f"{say(self, words)} ⏎"):
+            button.label = label
+            button.refresh(layout=True)  # a label by itself keeps the old width
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A click on a line."""
@@ -400,6 +396,12 @@ class HomePage(PlainPage):
         return bool(sure)
 
 
+_PURPOSE = msg("For family and friends on both sides of the border filter, on your own server.")
+_PRACTICE = msg(
+    "Everything works as it would for real: the questions, the servers, the certificates, the"
+    " messages. Only the names, addresses and people are made up, and they are filled in already."
+    " Nothing here costs money or touches anything real; when you quit, all of it is gone."
+)
 _WELCOME = msg(
     "1  You answer a few questions. Nothing is sent or changed meanwhile.\n"
     "2  You get advice: which of four ways suits you, and what it needs.\n"
@@ -408,6 +410,18 @@ _WELCOME = msg(
     "About 20 minutes, and the time to rent a server. Stop whenever you like: it goes on"
     " where you were."
 )
+
+
+def _text(saved: Saved | None, *, practice: bool) -> Message:
+    """What stands above the menu; ``saved`` is None while it is looked for."""
+    purpose = _PRACTICE if practice else _PURPOSE
+    if saved is None:
+        return msg("{text}\n\n{more}", text=purpose, more=msg("Looking for your setups …"))
+    if saved.problem is not None:
+        return msg("{text}\n\n! {more}", text=purpose, more=saved.problem)
+    if saved.empty and not practice:
+        return msg("{text}\n\n{more}", text=purpose, more=_WELCOME)
+    return purpose
 
 
 def _lines(saved: Saved, *, practice: bool) -> tuple[Line | None, ...]:

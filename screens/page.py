@@ -35,6 +35,8 @@ STEP_NAMES: dict[Step, Message] = {
     Step.APPLY: msg("Apply"),
     Step.FINISH: msg("Finish"),
 }
+WIDE = 100
+"""From this many columns on, a page has room for a second panel."""
 NOTHING_CHANGED = msg("Nothing has been changed on your servers yet.")
 
 
@@ -72,11 +74,12 @@ class PlainPage(Screen[None]):
     step: ClassVar[Step | None] = None
     help_text: ClassVar[Message] = msg("There is no help for this page yet.")
     changed: Message = NOTHING_CHANGED
+    shows_back: ClassVar[bool] = True
     # Never a button of the foot at first: Enter on Back would go back.
     AUTO_FOCUS: ClassVar[str | None] = "#body *"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it as an instance's
         (0, "-narrow"),
-        (100, "-wide"),
+        (WIDE, "-wide"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "enter", show=False, priority=True),
@@ -113,7 +116,8 @@ class PlainPage(Screen[None]):
             yield from self.body()
         with Horizontal(id="foot"):
             yield Words(self.changed, id="changed")
-            yield Button(say(self, msg("← Back")), id="back")
+            if self.shows_back:
+                yield Button(say(self, msg("← Back")), id="back")
             yield Button("", id="primary", variant="primary")
         yield KeyHints()
 
@@ -127,7 +131,8 @@ class PlainPage(Screen[None]):
 
     def retell(self) -> None:
         """Word everything again: after a change of language, or when ``primary`` changed."""
-        self.query_one("#back", Button).label = say(self, msg("← Back"))
+        if self.shows_back:
+            self.query_one("#back", Button).label = say(self, msg("← Back"))
         button = self.query_one("#primary", Button)
         words = self.primary
         if words is None and self.focused is button:

@@ -9,13 +9,14 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option as Entry
 
 from assistant.answers import Answers, applicable, labels
 from assistant.options import OPTIONS
 from assistant.recommendation import Recommendation
 from assistant.text import listed, msg
+from screens.hints import KeyHints
 from screens.page import worded_bindings
 from screens.stars import Standing
 from screens.story import facts, reasons
@@ -86,7 +87,7 @@ class AnswersDialog(QuestionDialog):
                 classes="muted",
             )
             yield OptionList(*(Entry(self._entry(index)) for index in range(len(self._questions))))
-        yield Footer()
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Highlight the question one comes from."""
@@ -140,7 +141,7 @@ class WhyDialog(QuestionDialog):
                 yield Words(option.summary)
                 ranked = self._advice.ranked(option.number)
                 yield Story((*reasons(ranked), *facts(option.number)))
-        yield Footer()
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Word the title; the arrows scroll."""

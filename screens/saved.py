@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from assistant.comparison import is_aside
 from assistant.findings import Status
 from assistant.text import Message, msg
 
@@ -17,8 +18,15 @@ _WORST_FIRST = (Status.FAILED, Status.WARNING, Status.UNKNOWN, Status.OK, Status
 
 
 def health(setup: Setup) -> Status | None:
-    """The worst status of the findings that still count; None when there are none."""
-    found = {finding.status for finding in setup.current_findings}
+    """The worst status of the findings that still count; None when there are none.
+
+    What the person set aside is known and does not make a setup look ill.
+    """
+    found = {
+        finding.status
+        for finding in setup.current_findings
+        if not is_aside(finding, setup.set_aside)
+    }
     return next((status for status in _WORST_FIRST if status in found), None)
 
 

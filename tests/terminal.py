@@ -72,7 +72,9 @@ class Terminal:
         self.heard = time.monotonic()
         """When it wrote last, on the monotonic clock."""
         self.painted: float | None = None
-        self._paint = paint
+        self._due: Callable[[], bool] | None = None
+        if paint:
+            self._due = lambda: all(map(self.shows, paint))
         master, slave = pty.openpty()
         self._master = master
         self._set_size(size)
@@ -105,7 +107,10 @@ class Terminal:
     def lines(self) -> list[str]:
         """The screen, a string a line, without spaces at the end."""
         with self._lock:
-            return [line.rstrip() for line in self.screen.display]
+            columns = range(self.screen.columns)
+            rows = (self.screen.buffer[y] for y in range(self.screen.lines))
+            # The second cell of a wide character holds nothing.
+            return ["".join(row[x].data for x in columns).rstrip() for row in rows]
 
     @property
     def text(self) -> str:
@@ -163,6 +168,19 @@ class Terminal:
         os.write(self._master, text.encode())
         time.sleep(0.05)
 
+    def answer(self, key: str, true: Callable[[], bool], seconds: float = 10) -> float:
+        """Press a key, wait until something is true of the screen; the seconds that took.
+
+        The time ends when the bytes that made it true arrived here.
+        """
+        self.painted = None
+        self._due = true
+        self._began = time.monotonic()
+        os.write(self._master, KEYS.get(key, key).encode())
+        self.wait_until(lambda: self.painted is not None, seconds, f"an answer to {key!r}")
+        assert self.painted is not None
+        return self.painted
+
     def resize(self, columns: int, rows: int) -> None:
         """Another size; the program is told as by any terminal."""
         with self._lock:
@@ -209,8 +227,8 @@ class Terminal:
             data, kept = data[:at], data[at:]
             with self._lock:
                 self._stream.feed(data)
-            if self._paint and self.painted is None and all(map(self.shows, self._paint)):
-                self.painted = self.heard - self._began
+            if self._due is not None and self._due():
+                self._due, self.painted = None, self.heard - self._began
 
 
 def _squeezed(text: str) -> str:

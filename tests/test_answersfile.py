@@ -240,3 +240,11 @@ def test_any_shape_gives_answers_or_an_input_error(value: object) -> None:
         parse_answers(json.dumps(value), "a.json", as_json=True)
     except InputError as error:
         assert str(error).startswith("a.json")
+
+
+def test_a_mirror_with_a_password_in_it_is_refused() -> None:
+    text = '[setup.settings.mirror]\nuri = "https://me:canary@mirror.example.org/debian"\n'
+    with pytest.raises(InputError) as caught:
+        parse_answers(text, "answers.toml")
+    assert "password" in str(caught.value)
+    assert "canary" not in str(caught.value)

@@ -140,6 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+    if not (sys.argv[1:] if argv is None else argv):
+        return _start_screen(inside=False)  # at once: the parser is for those who type more
     args = build_parser(language_of_locale()).parse_args(argv)
     if args.command is None:
         return _start_screen(inside=args.practice_inside)

@@ -141,7 +141,13 @@ def setup_from(file: AnswersFile, name: str, present: Setup | None) -> Setup:
         raise InputError("answers-file-invalid", first_problem(error, Setup, name, "")) from None
     if present is None:
         return setup
-    return setup.model_copy(update={"history": present.history, "findings": present.findings})
+    return setup.model_copy(
+        update={
+            "history": present.history,
+            "findings": present.findings,
+            "set_aside": present.set_aside,
+        }
+    )
 
 
 def _learned(host: Host, present: Setup | None) -> Host:

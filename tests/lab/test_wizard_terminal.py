@@ -31,9 +31,13 @@ class Person:
         words = {translated(one, self.language): one for one in sentences}
         return words[self.terminal.wait(*words, seconds=seconds)]
 
-    def enters(self, button: str, seconds: float = 30) -> None:
+    def said(self, sentence: str, **values: object) -> str:
+        """A sentence of the program in this language."""
+        return translated(sentence, self.language).format(**values)
+
+    def enters(self, button: str, seconds: float = 30, **values: object) -> None:
         """Wait until Enter does something, by the words of its button, and press it."""
-        self.terminal.wait(f"{translated(button, self.language)} ⏎", seconds=seconds)
+        self.terminal.wait(f"{self.said(button, **values)} ⏎", seconds=seconds)
         self.terminal.press("enter")
 
     def fills(self, *texts: str) -> None:
@@ -114,8 +118,7 @@ def test_from_welcome_to_summary(
         person.sees("A private messenger of your own")
         person.enters("Begin")
         person.answers(practice_answers(1))
-        terminal.wait(f"{_go_on(language)} ⏎")
-        terminal.press("enter")
+        person.enters("Go on with option {number}", number=1)
 
         person.sees("Your domain, or a name below it. None yet? Press ?")
         terminal.type(name)
@@ -151,7 +154,10 @@ def test_from_welcome_to_summary(
         person.sees("For you, who looks after it")
         terminal.press("e")
         person.enters("Save it here")
-        person.sees("It holds no passwords")
+        summary = tmp_path / "matrix-summary.md"
+        terminal.wait(
+            person.said("Saved in {path}. It holds no passwords; do not publish it.", path=summary)
+        )
         terminal.press("escape", "ctrl+d")
 
         person.sees("A private messenger of your own")
@@ -159,7 +165,7 @@ def test_from_welcome_to_summary(
         terminal.press("ctrl+q")
         assert terminal.wait_end() == 0
 
-    assert name in (tmp_path / "matrix-summary.md").read_text("utf-8")
+    assert name in summary.read_text("utf-8")
     (kept,) = list_setups(tmp_path / "data" / "matrix-assistant" / "setups")
     assert kept.setup is not None
     assert kept.setup.option == 1
@@ -174,13 +180,9 @@ def test_from_welcome_to_summary(
 
 def gives_password(person: Person, account: LabUser) -> None:
     """The password for sudo, typed in the dark."""
-    template = translated("The password of {user}, for sudo", person.language)
-    person.terminal.wait(template.format(user=account.name), seconds=60)
+    asked = person.said("The password of {user}, for sudo", user=account.name)
+    person.terminal.wait(asked, seconds=60)
     assert account.password
     person.terminal.type(account.password)
     assert account.password not in person.terminal.text
     person.terminal.press("enter")
-
-
-def _go_on(language: str) -> str:
-    return translated("Go on with option {number}", language).format(number=1)
