@@ -1,8 +1,8 @@
 """The key hints at the foot: one line, drawn as text.
 
-Textual's own Footer makes a widget of every hint, each time the hints change: that was half of the
-time to the first picture. It also cuts the line off where the terminal ends; here a hint that does
-not fit is left out whole, and the palette, which has everything, stays.
+Textual's own Footer makes a widget of every hint, each time the hints change: a third of the time
+to the first picture went there. It also cuts the line off where the terminal ends; here a hint that
+does not fit is left out whole, and the palette, which has everything, stays.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from textual.widgets import Static
 
 SPARE = ("app.leave", "app.language")
 """Actions whose hints go first when there is no room: the palette and the help have them too."""
+
+LAST = ("app.help_page", "back")
+"""Actions whose hints stay: whoever is lost needs these."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,11 @@ class Hint:
 def fitting(hints: tuple[Hint, ...], width: int) -> tuple[Hint, ...]:
     """The hints that fit into so many cells, in their order."""
     kept = list(hints)
-    spare = [hint for action in SPARE for hint in hints if hint.action == action]
-    while kept and sum(hint.content.cell_length for hint in kept) > width:
-        kept.remove(spare.pop(0) if spare else kept[-1])
+    others = [hint for hint in reversed(hints) if hint.action not in (*SPARE, *LAST)]
+    named = {hint.action: hint for hint in hints}
+    going = [named[action] for action in SPARE if action in named] + others
+    while going and sum(hint.content.cell_length for hint in kept) > width:
+        kept.remove(going.pop(0))
     return tuple(kept)
 
 

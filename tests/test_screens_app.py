@@ -89,6 +89,16 @@ def page(pilot: Any) -> StepPage:
     return shown
 
 
+async def at_step(pilot: Any, step: Step) -> None:
+    """Wait until the page of a step is shown."""
+
+    def there() -> bool:
+        shown = pilot.app.screen
+        return isinstance(shown, StepPage) and shown.draft.step is step
+
+    await until(pilot, there)
+
+
 # -- flow ---------------------------------------------------------------------
 
 
@@ -128,11 +138,11 @@ def test_the_program_starts_at_home_and_walks_forth_and_back() -> None:
         assert isinstance(pilot.app.screen, PlainHome)
         await pilot.press("enter")
         for step in STEPS:
-            await until(pilot, lambda step=step: pilot.app.screen.draft.step is step)
+            await at_step(pilot, step)
             await pilot.press("enter")
         for step in reversed(STEPS[:-1]):
             await pilot.press("escape")
-            await until(pilot, lambda step=step: pilot.app.screen.draft.step is step)
+            await at_step(pilot, step)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, PlainHome))
 
@@ -394,7 +404,7 @@ def test_a_thing_begun_later_takes_the_place_of_the_earlier() -> None:
 
 def test_events_are_bounded_and_every_one_is_told() -> None:
     work = Work("apply")
-    told = []
+    told: list[None] = []
     end = work.watch(lambda: told.append(None))
     for number in range(3 * KEEP):
         work.report(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from assistant.text import msg
 from screens.app import PRACTISE, first_theme
 from screens.home import HomePage, Menu
 from screens.page import Page
-from screens.saved import age_words, checked_words, health, ever_applied
+from screens.saved import age_words, checked_words, ever_applied, health
 from screens.services import SavedSetup
 from screens.trust import ConfirmDialog, TellDialog
 from tests.screens_stand_in import (
@@ -57,6 +58,10 @@ def on_step(pilot: Any, step: Step) -> bool:
 def choose(home: HomePage, line: str) -> None:
     menu = home.query_one(Menu)
     menu.highlighted = menu.get_option_index(line)
+
+
+def seen(pilot: Any, text: str) -> bool:
+    return text in screen_text(pilot.app)
 
 
 def full(**more: Any) -> StandInServices:
@@ -268,7 +273,7 @@ def test_many_setups_scroll_and_the_highlighted_one_is_seen() -> None:
         home = await looked(pilot)
         for name in ("s00", "s39", "s20"):
             choose(home, f"setup:{name}")
-            await until(pilot, lambda name=name: f"{name}.example.org" in screen_text(pilot.app))
+            await until(pilot, partial(seen, pilot, f"{name}.example.org"))
 
     run_app(StandInServices(setups=setups), walk, size=(60, 20))
 

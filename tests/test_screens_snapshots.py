@@ -32,6 +32,7 @@ from tests.screens_stand_in import (
     FINDINGS,
     GOOD_FINDINGS,
     KEY,
+    NOW,
     PREVIEWS_CONFLICT,
     PREVIEWS_NOTHING,
     SETUP_NAME,
@@ -230,7 +231,8 @@ def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(monotonic=lambda: 1000.0)
     for name in ("apply", "run_watch", "servers", "reach_panel", "checking", "work"):
         monkeypatch.setattr(f"screens.{name}.time", clock, raising=True)
-    monkeypatch.setattr("textual.constants.TEXT_AREA_BLINK", False, raising=False)
+    later = NOW + timedelta(days=3)
+    monkeypatch.setattr("screens.findings_page.FindingsPage.now", lambda _: later)
 
 
 def path_of(case: Case, language: str, size: tuple[int, int]) -> Path:

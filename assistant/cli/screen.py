@@ -120,14 +120,12 @@ async def _inside(prepared: Prepared, folder: Path) -> int:
     from screens.app import AssistantApp
     from screens.real import RealServices
 
-    running = False
+    def tell(message: Message, language: str) -> None:
+        print(render(message, language), flush=True)
 
-    def report(line: str) -> None:
-        # Once the screen is drawn, a line of print would go through it.
-        if not running:
-            print(line, flush=True)
-
-    async with await Lab.start(prepared, workdir=folder, report=report) as lab:
+    tell(msg("Starting it …"), language_of_locale())
+    # What the lab itself tells is for developers, and would be printed through the screen.
+    async with await Lab.start(prepared, workdir=folder, report=lambda line: None) as lab:
         outside = await lab.boot("outside", release=RELEASE)
         settings = practice_setup(1, RELEASE, lab.facts, outside).settings
         data = folder / "practice"
@@ -136,10 +134,8 @@ async def _inside(prepared: Prepared, folder: Path) -> int:
             data, settings=settings, registrar=lambda records: _set_records(lab, records)
         )
         app = AssistantApp(services, os.environ.get(LANGUAGE_VARIABLE) or None)
-        running = True
         await app.run_async()
-        running = False
-        print(render(msg("Taking the practice server away …"), app.language), flush=True)
+        tell(msg("Taking the practice server away …"), app.language)
         return app.return_code or 0
 
 

@@ -64,6 +64,12 @@ def measure(seconds: float) -> dict[str, object]:
         "p50_ms": round(statistics.median(latencies), 1),
         "p95_ms": round(p95, 1),
         "worst_ms": round(ordered[-1], 1),
+        "p50_ms_by_key": {
+            f"{key} {'opens' if opens else 'closes'}": round(
+                statistics.median(latencies[number :: len(KEYS)]), 1
+            )
+            for number, (key, _, opens) in enumerate(KEYS)
+        },
         "memory_mb": [round(value, 1) for value in memory],
         "growth_mb": round(growth, 2),
         "targets": {"p95_ms": P95_MS, "growth_mb": GROWTH_MB},

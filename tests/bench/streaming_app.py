@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,7 +62,7 @@ class Streaming(made_up.StandInServices):
 class Bench(AssistantApp):
     """The app on the apply page; it tells at its end how many events it was told."""
 
-    CSS_PATH = Path(screens.app.__file__).with_name("style.tcss")
+    CSS_PATH = str(Path(screens.app.__file__).with_name("style.tcss"))
 
     def on_mount(self) -> None:
         """Straight to the apply."""
@@ -78,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
