@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import tomlkit
 
 from assistant.answers import Answers, next_question, with_answer
@@ -68,114 +72,156 @@ class Person:
             self.enters("See the advice" if last else "Next question")
 
 
-def typed_server(person: Person, practice: Practice, host: LabHost, user: str) -> None:
-    """The lines about the server, and the trial of it."""
-    person.sees("The IP address of the server. None yet? Press ?")
-    person.fills(
-        host.ipv4,
-        str(host.ssh_port),
-        user,
-        str(practice.lab.facts.operator_key),
-        host.ipv4,
-        host.ipv6,
-    )
-    person.enters("Try this server")
-    person.sees("Is this really your server?")
-    fingerprint = _fingerprint(host)
-    person.terminal.wait(fingerprint)
-    person.terminal.press("y")
-
-
-def _fingerprint(host: LabHost) -> str:
+def fingerprint(host: LabHost) -> str:
     """The SHA256 fingerprint of the host's Ed25519 key, as its console would show it."""
-    import base64
-    import hashlib
-
     (key,) = (key.split()[1] for key in host.host_keys if key.startswith("ssh-ed25519"))
     digest = hashlib.sha256(base64.b64decode(key)).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-@pytest.mark.parametrize(("language", "user"), [("en", "operator"), ("zh", "root")])
-def test_from_welcome_to_summary(
-    practice: Practice, tmp_path: Path, language: str, user: str
-) -> None:
-    lab = practice.lab
-    host = practice.fresh()
-    name = f"{language}.{lab.facts.zone}"
-    settings = practice_setup(1, host.release, lab.facts, host).settings
-    beginning = tmp_path / "settings.toml"
-    values = settings.model_dump(mode="json", exclude_defaults=True)
-    beginning.write_text(tomlkit.dumps({"settings": values}), "utf-8")
-    env = {
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-        "HOME": str(tmp_path),
-        "MATRIX_ASSISTANT_SETTINGS": str(beginning),
-        "LANG": "zh_CN.UTF-8" if language == "zh" else "en_US.UTF-8",
-    }
-    with Terminal([sys.executable, "-m", "assistant"], env=env, cwd=ROOT) as terminal:
-        person = Person(terminal, language)
+class Journey:
+    """A practice host, a name, and a wizard that may be quit and started again."""
+
+    def __init__(self, practice: Practice, folder: Path, language: str) -> None:
+        self.practice, self.folder, self.language = practice, folder, language
+        self.host = practice.fresh()
+        self.name = f"{language}.{practice.lab.facts.zone}"
+        settings = practice_setup(1, self.host.release, practice.lab.facts, self.host).settings
+        values = settings.model_dump(mode="json", exclude_defaults=True)
+        (folder / "settings.toml").write_text(tomlkit.dumps({"settings": values}), "utf-8")
+
+    @contextmanager
+    def wizard(self) -> Iterator[Person]:
+        """The program on a terminal, and somebody in front of it."""
+        env = {
+            "XDG_DATA_HOME": str(self.folder / "data"),
+            "HOME": str(self.folder),
+            "MATRIX_ASSISTANT_SETTINGS": str(self.folder / "settings.toml"),
+            "LANG": "zh_CN.UTF-8" if self.language == "zh" else "en_US.UTF-8",
+        }
+        with Terminal([sys.executable, "-m", "assistant"], env=env, cwd=ROOT) as terminal:
+            yield Person(terminal, self.language)
+            terminal.press("ctrl+q")
+            assert terminal.wait_end() == 0
+
+    # -- the stations ----------------------------------------------------------
+
+    def chooses(self, person: Person) -> None:
+        """From welcome to the name of the service."""
         person.sees("A private messenger of your own")
         person.enters("Begin")
         person.answers(practice_answers(1))
         person.enters("Go on with option {number}", number=1)
-
         person.sees("Your domain, or a name below it. None yet? Press ?")
-        terminal.type(name)
+        person.terminal.type(self.name)
         person.enters("Yes, this name for ever")
-        terminal.wait(f"@anna:{name}")
-        person.enters("On to the server")
-        typed_server(person, practice, host, user)
-        if user == "operator":
-            (account,) = (one for one in host.users if one.name == user)
-            gives_password(person, account)
+        person.terminal.wait(f"@anna:{self.name}")
+
+    def logs_in(self, person: Person, user: str) -> None:
+        """The server: where it is, whether it is the right one, what it asks."""
+        person.sees("The IP address of the server. None yet? Press ?")
+        person.fills(
+            self.host.ipv4,
+            str(self.host.ssh_port),
+            user,
+            str(self.practice.lab.facts.operator_key),
+            self.host.ipv4,
+            self.host.ipv6,
+        )
+        person.enters("Try this server")
+        person.sees("Is this really your server?")
+        person.terminal.wait(fingerprint(self.host))
+        person.terminal.press("y")
+        for account in self.host.users:
+            if account.name == user and account.sudo == "password":
+                gives_password(person, account)
         person.enters("Check this server", seconds=60)
 
-        terminal.wait(f"{name}. 300", f"{host.ipv4}", seconds=90)
+    def makes_ready(self, person: Person) -> None:
+        """The checks miss the records, which then come; then the review, and off it goes."""
+        person.terminal.wait(f"{self.name}. 300", seconds=90)
         person.enters("Check again", seconds=90)
-        practice.run(lab.dns_set(name, "A", [host.ipv4]))
-        practice.run(lab.dns_set(name, "AAAA", [host.ipv6]))
+        lab = self.practice.lab
+        self.practice.run(lab.dns_set(self.name, "A", [self.host.ipv4]))
+        self.practice.run(lab.dns_set(self.name, "AAAA", [self.host.ipv6]))
         person.enters("Review what will change", seconds=120)
         person.sees("What will be done", seconds=60)
         person.enters("Set it up now", seconds=60)
-        person.enters("Prove that a message arrives", seconds=400)
+        person.sees("Setting up your servers")
 
+    def proves(self, person: Person) -> None:
+        """The end of the work, and the conversation."""
+        person.enters("Prove that a message arrives", seconds=400)
         person.sees("It works: messages arrive, and the server cannot read them", seconds=120)
         person.enters("Next: people")
-        terminal.press("p")
-        terminal.wait(f"@admin:{name}", seconds=30)
+
+    def invites(self, person: Person) -> None:
+        """The administrator's password, and an account for somebody."""
+        person.terminal.press("p")
+        person.terminal.wait(f"@admin:{self.name}", seconds=30)
         person.enters("I have written it down")
-        terminal.press("i")
-        terminal.type("anna")
+        person.terminal.press("i")
+        person.terminal.type("anna")
         person.enters("Make the account")
-        terminal.wait(f"@anna:{name}", seconds=60)
+        person.terminal.wait(f"@anna:{self.name}", seconds=60)
         person.enters("I have written it down")
         person.enters("Next: the summary")
+
+    def takes_the_summary(self, person: Person) -> None:
+        """The summary as a file; then back to the start, where the service is listed."""
+        summary = self.folder / "matrix-summary.md"
         person.sees("For you, who looks after it")
-        terminal.press("e")
+        person.terminal.press("e")
         person.enters("Save it here")
-        summary = tmp_path / "matrix-summary.md"
-        terminal.wait(
-            person.said("Saved in {path}. It holds no passwords; do not publish it.", path=summary)
-        )
-        terminal.press("escape", "ctrl+d")
-
+        saved = "Saved in {path}. It holds no passwords; do not publish it."
+        person.terminal.wait(person.said(saved, path=summary))
+        assert self.name in summary.read_text("utf-8")
+        person.terminal.press("escape", "ctrl+d")
         person.sees("A private messenger of your own")
-        terminal.wait(name)
-        terminal.press("ctrl+q")
-        assert terminal.wait_end() == 0
+        person.terminal.wait(self.name)
 
-    assert name in summary.read_text("utf-8")
-    (kept,) = list_setups(tmp_path / "data" / "matrix-assistant" / "setups")
-    assert kept.setup is not None
-    assert kept.setup.option == 1
-    assert kept.setup.server_name == name
-    assert [(e.what, e.ok) for e in kept.setup.history if e.what in ("applied", "canary")] == [
-        ("applied", True),
-        ("canary", True),
-    ]
-    assert not (tmp_path / "data" / "matrix-assistant" / "draft.json").exists()
-    practice.remove(host)
+    def ended_well(self) -> None:
+        """What is kept here and on the host: one setup, applied and proven, by a single run."""
+        data = self.folder / "data" / "matrix-assistant"
+        (kept,) = list_setups(data / "setups")
+        assert kept.setup is not None
+        assert (kept.setup.option, kept.setup.server_name) == (1, self.name)
+        done = [(e.what, e.ok) for e in kept.setup.history if e.what in ("applied", "canary")]
+        assert done == [("applied", True), ("canary", True)]
+        assert not (data / "draft.json").exists()
+        runs = self.practice.lab.root_of(self.host.name) / "var/lib/matrix-assistant/runs"
+        assert len(list(runs.iterdir())) == 1
+        self.practice.remove(self.host)
+
+
+def test_from_welcome_to_summary(practice: Practice, tmp_path: Path) -> None:
+    journey = Journey(practice, tmp_path, "en")
+    with journey.wizard() as person:
+        journey.chooses(person)
+        person.enters("On to the server")
+        journey.logs_in(person, "operator")
+        journey.makes_ready(person)
+        journey.proves(person)
+        journey.invites(person)
+        journey.takes_the_summary(person)
+    journey.ended_well()
+
+
+def test_in_chinese_with_the_program_quit_on_the_way(practice: Practice, tmp_path: Path) -> None:
+    journey = Journey(practice, tmp_path, "zh")
+    with journey.wizard() as person:
+        journey.chooses(person)
+    with journey.wizard() as person:
+        person.enters("Go on")
+        journey.logs_in(person, "root")
+        journey.makes_ready(person)
+        time.sleep(5)  # so that it is well under way
+    with journey.wizard() as person:
+        person.enters("Go on")
+        journey.proves(person)
+        journey.invites(person)
+        journey.takes_the_summary(person)
+    journey.ended_well()
 
 
 def gives_password(person: Person, account: LabUser) -> None:
