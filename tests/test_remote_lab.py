@@ -73,7 +73,7 @@ PLAIN = (
 @pytest.mark.parametrize("release", ["trixie", "bookworm"])
 def test_every_way_to_become_root(release: str) -> None:
     async def story() -> None:
-        async with await Lab.start(make_ready(1, (release,)), report=print) as lab:
+        async with await Lab.start(make_ready(1, ("trixie", "bookworm")), report=print) as lab:
             host = await lab.boot("outside", release=release)
             right = {user.name: user.password for user in host.users}["operator"]
             assert await events(lab, host, "root", Answers()) == ENDED
