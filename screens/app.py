@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
+from textual.reactive import Reactive, reactive
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
@@ -75,6 +75,8 @@ class AssistantApp(App[str]):
         Binding("ctrl+q", "leave", str(msg("Quit")), show=True, priority=True),
     ]
 
+    # A theme set later would have all style sheets read once more.
+    theme: Reactive[str] = Reactive(lambda: first_theme(os.environ))
     language: reactive[str] = reactive("en", init=False)
     """``en`` or ``zh``; every widget that knows how words itself again when it changes."""
 
@@ -93,12 +95,10 @@ class AssistantApp(App[str]):
         self.work: Work | None = None
         """The long work under way or just ended; pages subscribe to it (see screens.work)."""
         self._asking = asyncio.Lock()
-        theme = first_theme(os.environ)
-        if theme in self.available_themes:
-            self.theme = theme
 
     def on_mount(self) -> None:
         """The start page is there already: see get_default_screen."""
+        self.call_after_refresh(gc.enable)  # whoever started the app may have put it off
         if self._greeting is not None:
             self.tell(self._greeting)
 

@@ -10,31 +10,14 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Button
 
 from assistant.text import Message, msg
+from screens.button import Button
 from screens.hints import KeyHints
 from screens.page import worded_bindings
-from screens.words import Words, say
+from screens.words import Words
 
 T = TypeVar("T")
-
-
-class WordedButton(Button):
-    """A button whose label is a message."""
-
-    def __init__(self, message: Message, **how: object) -> None:
-        super().__init__("", **how)  # type: ignore[arg-type]  # passed on as they are
-        self.message = message
-
-    def on_mount(self) -> None:
-        """Word it for the first time."""
-        self.retell()
-
-    def retell(self) -> None:
-        """Word it in the present language."""
-        self.label = say(self, self.message)
-        self.refresh(layout=True)  # a label by itself keeps the old width
 
 
 class Dialog(ModalScreen[T]):

@@ -11,11 +11,12 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message as Event
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from assistant.errors import ProblemError
 from assistant.text import Message, msg
 from assistant.text.clean import clean_text
+from screens.button import Button
 from screens.words import Words, say
 
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Button
 
 from assistant.text import Message, msg
-from screens.dialog import Dialog, WordedButton
+from screens.button import Button, WordedButton
+from screens.dialog import Dialog
 from screens.words import Words, say
 
 KEYS: tuple[tuple[str, Message], ...] = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from textual.content import Content
 from textual.screen import Screen
 from textual.style import Style
-from textual.widgets import Static
+from textual.widget import Widget
 
 SPARE = ("app.leave", "app.language")
 """Actions whose hints go first when there is no room: the palette and the help have them too."""
@@ -53,44 +53,31 @@ def fitting(hints: tuple[Hint, ...], width: int) -> tuple[Hint, ...]:
     return tuple(kept)
 
 
-class KeyHints(Static):
-    """What the keys do here and now, in the present language."""
+class KeyHints(Widget):
+    """What the keys do here and now, in the present language.
+
+    The hints are looked up when the line is drawn: however often the keys change between two
+    pictures, that is once, and the first picture has them already.
+    """
 
     DEFAULT_CSS = """
     KeyHints { dock: bottom; height: 1; color: $foreground; }
     """
 
-    def __init__(self) -> None:
-        super().__init__("", markup=False)
-        self._stale = False
-
     def on_mount(self) -> None:
-        """Draw, and again whenever the screen says that its keys changed."""
+        """Draw again whenever the screen says that its keys changed."""
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
-        self._later()
-
-    def on_resize(self) -> None:
-        """Fit the new width."""
-        self._later()
 
     def retell(self) -> None:
         """Word the hints in the present language."""
-        self._later()
+        self.refresh()
 
     def _changed(self, screen: Screen[object]) -> None:
         if screen is self.screen:
-            self._later()
+            self.refresh()
 
-    def _later(self) -> None:
-        # However often the keys change before the next picture, they are drawn once.
-        if not self._stale:
-            self._stale = True
-            self.call_after_refresh(self._draw)
-
-    def _draw(self) -> None:
-        self._stale = False
-        if not self.is_attached:
-            return
+    def render(self) -> Content:
+        """The line for the present keys, language and width."""
         shown: dict[str, Hint] = {}
         palette: Content = Content("")
         for key, active in self.screen.active_bindings.items():
@@ -109,4 +96,4 @@ class KeyHints(Static):
         room = self.size.width - palette.cell_length
         left = Content("").join(hint.content for hint in fitting(tuple(shown.values()), room))
         gap = Content(" " * max(0, room - left.cell_length))
-        self.update(Content.assemble(left, gap, palette), layout=False)
+        return Content.assemble(left, gap, palette)

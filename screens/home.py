@@ -14,12 +14,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Region
-from textual.widgets import Button, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from assistant.errors import AssistantError
 from assistant.text import Message, msg
 from assistant.text.width import padded
+from screens.button import Button
 from screens.page import STEP_NAMES, PlainPage
 from screens.words import Words, say
 

@@ -15,10 +15,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.dom import DOMNode
 from textual.message import Message as Event
 from textual.screen import Screen
-from textual.widgets import Button
 
 from assistant.steps import STEPS, Step
 from assistant.text import Message, msg
+from screens.button import Button
 from screens.hints import KeyHints
 from screens.words import Words, say
 

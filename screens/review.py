@@ -11,12 +11,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.widgets import Button
 
 from assistant.errors import AssistantError
 from assistant.progress import standing
 from assistant.steps import Step
 from assistant.text import Message, msg
+from screens.button import Button
 from screens.change_tree import KEEP, OVERWRITE, Change, ChangeTree, undecided
 from screens.change_view import ChangeView, DetailsDialog
 from screens.page import NOTHING_CHANGED, Page

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from assistant.text import Message, msg
-from screens.dialog import Dialog, WordedButton
+from screens.button import Button, WordedButton
+from screens.dialog import Dialog
 from screens.words import Words
 
 

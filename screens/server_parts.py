@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message as Event
-from textual.widgets import Button
 
 from assistant.draft import Draft, TypedHost, TypedLogin
 from assistant.findings import Status
@@ -16,6 +15,7 @@ from assistant.plan.releases import RELEASES
 from assistant.setup import Role
 from assistant.text import Message, msg
 from assistant.typed import clean_domain
+from screens.button import Button
 from screens.fields import Field, Fold
 from screens.reach_panel import ReachPanel, Trial
 from screens.server_lines import EMAIL, ROLE_TITLES, jump_lines, name_line, server_lines

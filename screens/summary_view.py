@@ -16,11 +16,12 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message as Event
-from textual.widgets import Button, Input, Static
+from textual.widgets import Input, Static
 
 from assistant.errors import AssistantError
 from assistant.text import Message, msg
 from assistant.text.clean import clean_text
+from screens.button import Button
 from screens.status import Verdict, hanging
 from screens.words import Words, say
 

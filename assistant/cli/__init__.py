@@ -5,7 +5,6 @@ Only this module and ``__main__`` know ``checks`` and ``screens``; they hand the
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +14,8 @@ from assistant import __version__
 from assistant.text import LANGUAGES, Message, language_of_locale, msg, render
 
 if TYPE_CHECKING:
+    import argparse
+
     from assistant.cli.output import Output
 
 _EPILOG = msg(
@@ -27,6 +28,7 @@ _EPILOG = msg(
 
 def build_parser(language: str = "en") -> argparse.ArgumentParser:
     """The parser of the command line, with its help in a language; see docs/cli.md."""
+    import argparse  # not at the top: the wizard starts without it
 
     def words(message: Message) -> str:
         return render(message, language).replace("%", "%%")
@@ -207,4 +209,6 @@ def _command(name: str) -> Callable[[argparse.Namespace, Output], int]:
 
 
 def _with(args: argparse.Namespace, **values: object) -> argparse.Namespace:
+    import argparse
+
     return argparse.Namespace(**{**vars(args), **values})

@@ -19,8 +19,11 @@ TARGET = 1.3
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {
     "one static": ([sys.executable, str(Path(__file__).with_name("one_static.py"))], ("Ready",)),
-    # The sign of the primary button and the last hint of the foot: the page is whole.
-    "matrix-assistant": ([sys.executable, "-m", "assistant"], ("⏎", "^q")),
+    # A line of the menu, the primary button and the last hint of the foot: the page is whole.
+    "matrix-assistant": (
+        [sys.executable, "-m", "assistant"],
+        ("Practise on this computer", "Begin ⏎", "^q"),
+    ),
 }
 
 
