@@ -77,29 +77,6 @@ class Login(Frozen):
     host_key: Line = ""
 
 
-class Host(Frozen):
-    """One of the user's servers.
-
-    ``public_ipv4`` / ``public_ipv6`` are what DNS must say; empty when it has none. ``keep_ports``
-    are TCP ports of the user's own services that stay open in the firewall.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-    role: Role
-    login: Login
-    jump: Login | None = None
-    public_ipv4: Line = ""
-    public_ipv6: Line = ""
-    release: Literal["", "bookworm", "trixie", "jammy", "noble"] = ""
-    keep_ports: tuple[Port, ...] = ()
-
-    @model_validator(mode="after")
-    def _addresses(self) -> Host:
-        clean_ipv4(self.public_ipv4)
-        clean_ipv6(self.public_ipv6)
-        return self
-
-
 class Mirror(Frozen):
     """A package mirror: where apt (``uri``, ``security_uri``) and pip (``pip_conf``) get things."""
 
@@ -124,6 +101,32 @@ class Mirror(Frozen):
         return text
 
 
+class Host(Frozen):
+    """One of the user's servers.
+
+    ``public_ipv4`` / ``public_ipv6`` are what DNS must say; empty when it has none. A home host has
+    those of its line, which change. ``keep_ports`` are TCP ports of the user's own services that
+    stay open in the firewall. ``mirror`` is where this host gets packages from, instead of the
+    setting for all of them.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    role: Role
+    login: Login
+    jump: Login | None = None
+    public_ipv4: Line = ""
+    public_ipv6: Line = ""
+    release: Literal["", "bookworm", "trixie", "jammy", "noble"] = ""
+    keep_ports: tuple[Port, ...] = ()
+    mirror: Mirror | None = None
+
+    @model_validator(mode="after")
+    def _addresses(self) -> Host:
+        clean_ipv4(self.public_ipv4)
+        clean_ipv6(self.public_ipv6)
+        return self
+
+
 class DnsUpdate(Frozen):
     """DNS-01 by RFC 2136: the server to send updates to. The TSIG secret is asked for.
 
@@ -136,8 +139,33 @@ class DnsUpdate(Frozen):
     algorithm: Annotated[str, Field(pattern=r"^HMAC-(SHA\d{3}|MD5)$")] = "HMAC-SHA256"
 
 
+class DnsProvider(Frozen):
+    """The company whose service answers for the domain, and how its records are changed there.
+
+    ``name`` is the provider as dns-lexicon calls it (``alidns``, ``cloudflare``, …) or ``rfc2136``
+    (then ``update`` says where). ``account`` is the public half of the login, where there is one
+    (an access key id); the token is asked for and kept on the host that needs it.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]{2,32}$")]
+    account: Annotated[str, Field(pattern=r"^[!-~]{0,200}$")] = ""
+    update: DnsUpdate | None = None
+
+
+LinkWay = Literal["direct", "wrapped"]
+"""``direct``: TLS as clients speak it, whose name shows on the way. ``wrapped``: that again in
+TLS with certificates of the setup's own authority and no name on the wire."""
+
+
 class Settings(Frozen):
-    """What an expert may change; every default is safe for a beginner."""
+    """What an expert may change; every default is safe for a beginner.
+
+    ``home_link`` and ``outside_link`` say how the home host and the outside server reach the server
+    in China. ``filing`` (ICP 备案) and ``security_filing`` (公安备案) are numbers for the visitors'
+    page. ``private_resolver``: a server of the setup answers DNS for the setup's own names.
+    ``provider`` changes public records by itself. ``workers`` are Synapse's worker processes on the
+    main server, 0 for none.
+    """
 
     mirror: Mirror | None = None
     acme_directory: HttpsUrl = "https://acme-v02.api.letsencrypt.org/directory"
@@ -150,6 +178,13 @@ class Settings(Frozen):
     keep_media_days: Annotated[int, Field(ge=0, le=3650)] = 0
     resolvers: tuple[Address, ...] = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
     canary_messages: Annotated[int, Field(ge=1, le=100)] = 5
+    home_link: LinkWay = "direct"
+    outside_link: LinkWay = "direct"
+    filing: Line = ""
+    security_filing: Line = ""
+    private_resolver: bool = False
+    provider: DnsProvider | None = None
+    workers: Annotated[int, Field(ge=0, le=8)] = 0
 
 
 class HistoryEntry(Frozen):
@@ -174,8 +209,11 @@ class FindingsRecord(Frozen):
 class Setup(Frozen):
     """One deployment. ``server_name`` is what follows the colon in every user id, for ever;
 
-    ``access_name`` is the name clients connect to (usually the same). ``set_aside`` are findings
-    the person knows of and does not want to be reminded of, as ``check|subject|vantage``.
+    ``access_name`` is the name clients connect to (usually the same), at ``access_port``.
+    ``spare_names`` are further names for the same service, kept ready for the day when one is
+    blocked. With two servers these are of the one in China; ``outside_name`` is then the server
+    name of the one outside. ``set_aside`` are findings the person knows of and does not want to
+    be reminded of, as ``check|subject|vantage``.
     """
 
     version: Literal[1] = 1
@@ -186,6 +224,9 @@ class Setup(Frozen):
     acknowledged: Line = ""
     server_name: Domain
     access_name: Domain
+    access_port: Port = 443
+    spare_names: tuple[Domain, ...] = ()
+    outside_name: Domain | Literal[""] = ""
     hosts: tuple[Host, ...]
     settings: Settings = Settings()
     set_aside: tuple[Line, ...] = ()
@@ -215,6 +256,25 @@ class Setup(Frozen):
                 )
             )
         return self
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Setup:
+        if Role.INSIDE in ROLES[self.option] and not self.outside_name:
+            raise ProblemError(
+                msg("Two servers need two names: the one outside China has none yet.")
+            )
+        if self.outside_name and self.outside_name in (self.server_name, self.access_name):
+            raise ProblemError(msg("The two servers cannot have the same name."))
+        if len(set(self.names)) != len(self.names):
+            raise ProblemError(msg("A spare name is already the name of something else."))
+        if self.access_port != 443 and self.option != 4:
+            raise ProblemError(msg("Only a home line (option 4) needs another port than 443."))
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names of the main service: the server's, the access name if another, the spares."""
+        return (*dict.fromkeys((self.server_name, self.access_name)), *self.spare_names)
 
     def host(self, role: Role) -> Host:
         """The host with a role; ``KeyError`` when the option has none."""

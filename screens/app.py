@@ -23,7 +23,7 @@ from textual.worker import Worker, WorkerState
 from assistant.errors import AssistantError
 from assistant.text import LANGUAGES, Message, language_of_locale, msg
 from screens.flow import backward, onward, page_for
-from screens.page import WIDE, Page, PlainPage
+from screens.page import Page, PlainPage
 from screens.words import retell_all, say
 from screens.wrapping import install as install_wrapping
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_HELP = "help"
 PRACTISE = "practise"
 """What the app ends with when the person wants to practise: the caller builds what that needs."""
 
@@ -108,10 +109,7 @@ class AssistantApp(App[str]):
         """The start page, as the lowest screen there is: this shows it soonest."""
         from screens.home import HomePage
 
-        page = HomePage()
-        # Known beforehand, so that the page is not drawn a second time for it.
-        page.add_class("-wide" if self.size.width >= WIDE else "-narrow")
-        return page
+        return HomePage()
 
     def go_home(self) -> None:
         """Show the start page afresh."""
@@ -306,8 +304,15 @@ class AssistantApp(App[str]):
         """Help for the page that is shown."""
         from screens.help import HelpDialog
 
-        if isinstance(self.screen, PlainPage):
-            self.push_screen(HelpDialog(self.screen.help_text))
+        if not isinstance(self.screen, PlainPage):
+            return
+        text = self.screen.help_text
+        # Built once: building a dialog takes longer than showing one.
+        if not self.is_screen_installed(_HELP):
+            self.install_screen(HelpDialog(text), _HELP)
+        else:
+            self.get_screen(_HELP, HelpDialog).show(text)
+        self.push_screen(_HELP)
 
     def action_command_palette(self) -> None:
         """Every action by name, asked for in the present language."""

@@ -1,6 +1,6 @@
 """Setting it up: each server fills up; the work goes on there whatever happens here.
 
-The run is work of the app. This page draws its folded state ten times a second, so it can be left
+The run is work of the app. This page draws its folded state five times a second, so it can be left
 and come back to, and any number of events cost the same.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from assistant.setup import Setup
 
 REPORT = "~/matrix-assistant-report.txt"
-_TICK = 0.1
+_TICK = 0.2
 
 _HELP = msg(
     "The program now sets up your servers, one thing after the other. Each part settles into ✓"

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from assistant.text import Message, msg
 from screens.button import Button
 from screens.hints import KeyHints
-from screens.page import worded_bindings
+from screens.page import set_breakpoint, worded_bindings
 from screens.words import Words
 
 T = TypeVar("T")
@@ -56,6 +56,7 @@ class Dialog(ModalScreen[T]):
 
     def compose(self) -> ComposeResult:
         """Title, content, buttons."""
+        set_breakpoint(self)
         with Vertical(id="dialog"):
             with VerticalScroll(id="dialog-body", can_focus=False):
                 yield Words(self.title_text, classes="title", id="dialog-title")

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from assistant.text import Message, msg
 from screens.button import Button, WordedButton
 from screens.dialog import Dialog
-from screens.words import Words, say
+from screens.words import Words, retell_all, say
 
 KEYS: tuple[tuple[str, Message], ...] = (
     ("Enter", msg("do what the button at the bottom right says")),
@@ -45,6 +45,13 @@ class HelpDialog(Dialog[None]):
     def __init__(self, message: Message) -> None:
         super().__init__()
         self._message = message
+
+    def show(self, message: Message) -> None:
+        """Say something else, in the present language, from its beginning."""
+        self._message = message
+        self.query_one("#help-text", Words).message = message
+        retell_all(self.walk_children())
+        self.query_one("#dialog-body").scroll_home(animate=False)
 
     def content(self) -> Iterable[Widget]:
         """The page's help, then the keys."""

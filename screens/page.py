@@ -111,6 +111,7 @@ class PlainPage(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Rail, body, foot with what was changed and the buttons, key hints."""
+        set_breakpoint(self)
         yield Rail(self.step)
         with VerticalScroll(id="body", can_focus=False):
             yield from self.body()
@@ -213,6 +214,16 @@ class Page(PlainPage):
     def action_back(self) -> None:
         """To the page before; nothing entered is lost."""
         self.post_message(self.Back(self.current()))
+
+
+def set_breakpoint(screen: Screen[Any]) -> None:
+    """Give a screen the class of its width before it is drawn for the first time.
+
+    Textual does so afterwards, and then draws all of it a second time.
+    """
+    width = screen.app.size.width
+    fitting = [name for least, name in screen.HORIZONTAL_BREAKPOINTS or () if width >= least]
+    screen.add_class(*fitting[-1:])
 
 
 def worded_bindings(node: DOMNode, found: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:

@@ -1,20 +1,25 @@
 """How a run is shown: each server a column of parts that settle into ✓, and the log on demand.
 
 Drawn on a timer from folded states (:mod:`assistant.progress`), only what changed, at a size that
-does not depend on what happens: a thousand events a second cost ten drawings.
+does not depend on what happens: a thousand events a second cost five drawings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
 from textual.app import ComposeResult
+from textual.cache import LRUCache
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.widgets import Log, Static
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.visual import Visual
+from textual.widget import Widget
+from textual.widgets import Log
 
 from assistant.progress import CHAPTERS, SETTLED, HostRun, RunStep
 from assistant.run_time import about, counted, elapsed, in_step, left
@@ -23,6 +28,8 @@ from assistant.text.hostwords import said_by_host
 from screens.cells import shorten
 from screens.words import say
 
+_BURST = 150
+"""Lines of one server added to the log at once: of more than anyone can read, the newest."""
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 _GLYPHS = {"waiting": "○", "done": "✓", "same": "✓", "kept": "–", "failed": "✗"}
@@ -114,16 +121,22 @@ def window(total: int, focus: int, height: int) -> range:
     return range(start, min(total, start + height))
 
 
-class HostColumn(Static):
-    """One server: its name, how far it is, its parts, the time."""
+class HostColumn(Widget):
+    """One server: its name, how far it is, its parts, the time.
+
+    Only the lines that changed are drawn again: that is four or five of thirty each time.
+    """
 
     DEFAULT_CSS = """
     HostColumn { height: 1fr; min-height: 3; width: 1fr; padding: 0 2 0 0; }
     """
 
     def __init__(self, host: str) -> None:
-        super().__init__("", markup=False)
+        super().__init__()
         self.host = host
+        self._drawn: list[Content] = []
+        # Most lines stay as they are for long, but move when the log opens.
+        self._strips: LRUCache[object, Strip] = LRUCache(128)
         self._run = HostRun(host)
         self._shown: object = None
         self._now = 0.0
@@ -148,8 +161,25 @@ class HostColumn(Static):
 
     def _draw(self) -> None:
         width, height = self.content_size
-        if width > 4 and height > 0:
-            self.update(Content("\n").join(self._lines(width, height)), layout=False)
+        if width <= 4 or height <= 0:
+            return
+        before, self._drawn = self._drawn, self._lines(width, height)
+        for y, (old, new) in enumerate(zip_longest(before, self._drawn)):
+            if old is None or new is None or not new.is_same(old):
+                self.refresh(Region(0, y, width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """One line, as it was last drawn."""
+        width = self.content_size.width
+        if y >= len(self._drawn):
+            return Strip.blank(width, self.rich_style)
+        line, style = self._drawn[y], self.visual_style
+        key = (line.plain, tuple(line.spans), width, style)
+        strip = self._strips.get(key)
+        if strip is None:
+            [strip] = Visual.to_strips(self, line, width, 1, style, pad=True)
+            self._strips[key] = strip
+        return strip
 
     def _lines(self, width: int, height: int) -> list[Content]:
         run = self._run
@@ -249,9 +279,9 @@ class RunView(Container):
     RunView #columns { height: 1fr; overflow-y: auto; }
     RunView Log { display: none; height: 2fr; min-height: 4; margin: 1 0 0 0;
                   scrollbar-size-horizontal: 0; border-top: solid $foreground 20%; }
-    RunView.-log { min-height: 12; }
-    RunView.-log Log { display: block; }
     """
+    _LEAST = 6
+    _LEAST_WITH_LOG = 12
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
@@ -280,12 +310,19 @@ class RunView(Container):
 
     def toggle_log(self) -> bool:
         """Show or hide the output; whether it is shown now."""
-        self.toggle_class("-log")
-        self._feed()
         log = self.query_one(Log)
-        if self.has_class("-log"):
+        # No class: it would have every widget in here compared with all style sheets again.
+        log.display = not log.display
+        self.styles.min_height = self._LEAST_WITH_LOG if log.display else self._LEAST
+        self._feed()
+        if log.display:
             log.focus()
-        return self.has_class("-log")
+        return log.display
+
+    @property
+    def shows_log(self) -> bool:
+        """Whether the output is shown."""
+        return self.query_one(Log).display
 
     def restart(self) -> None:
         """Forget what the log shows: another run begins."""
@@ -293,12 +330,12 @@ class RunView(Container):
         self.query_one(Log).clear()
 
     def _feed(self) -> None:
-        if not self.has_class("-log"):
+        if not self.shows_log:
             return
         lines: list[str] = []
         several = len(self._runs) > 1
         for host, run in self._runs.items():
-            fresh = min(run.logged - self._logged.get(host, 0), len(run.log))
+            fresh = min(run.logged - self._logged.get(host, 0), len(run.log), _BURST)
             if fresh > 0:
                 self._logged[host] = run.logged
                 head = f"{host} │ " if several else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import queue
 import re
-import select
 import struct
 import subprocess
 import termios
@@ -93,8 +93,12 @@ class Terminal:
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
         )
         os.close(slave)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._arrived: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._read, self._emulate)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> Terminal:
         return self
@@ -198,7 +202,8 @@ class Terminal:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(5)
-        self._reader.join(2)
+        for thread in self._threads:
+            thread.join(2)
         with suppress(OSError):
             os.close(self._master)
 
@@ -209,23 +214,33 @@ class Terminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def _read(self) -> None:
-        kept = b""
+        """Note when bytes arrive; the emulator, which is slow, works in a thread of its own."""
         while True:
             try:
                 data = os.read(self._master, 65536)
             except OSError:
-                return
+                data = b""
+            self._arrived.put((time.monotonic(), data))
             if not data:
                 return
-            self.heard = time.monotonic()
-            # A terminal hands out 4 KB at a time: take the whole picture before looking at it, so
-            # that the emulator's own slowness is not counted.
-            while len(data) < 1 << 20 and select.select([self._master], [], [], 0.001)[0]:
+
+    def _emulate(self) -> None:
+        kept = b""
+        while True:
+            when, data = self._arrived.get()
+            # A terminal hands out 4 KB at a time: look only once the whole picture is there.
+            while data and len(data) < 1 << 20:
                 try:
-                    data += os.read(self._master, 65536)
-                except OSError:
+                    when, more = self._arrived.get(timeout=0.001)
+                except queue.Empty:
                     break
-                self.heard = time.monotonic()
+                if not more:
+                    self._arrived.put((when, more))
+                    break
+                data += more
+            if not data:
+                return
+            self.heard = when
             self.bytes += len(data)
             data = _UNKNOWN.sub(b"", kept + data)
             begun = _BEGUN.search(data)

@@ -423,7 +423,7 @@ def test_another_language_and_another_size_half_way() -> None:
             await pilot.pause()
             assert all(len(line) <= size[0] for line in screen_lines(pilot.app))
             assert pilot.app.screen.query_one(HostColumn).size.width > 20
-        assert pilot.app.screen.query_one(RunView).has_class("-log")
+        assert pilot.app.screen.query_one(RunView).shows_log
         await pilot.press("f2")
         services.release("apply")
         await shown(pilot, "Everything is set up")
