@@ -18,6 +18,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import Reactive, reactive
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 from textual.worker import Worker, WorkerState
 
 from assistant.errors import AssistantError
@@ -59,7 +60,7 @@ _PALETTE = msg("palette")
 def first_theme(environment: Mapping[str, str]) -> str:
     """The theme to start with: the terminal's own colours unless something else was asked for."""
     asked = environment.get(THEME_VARIABLE, "").strip()
-    if theme := _THEMES.get(asked, asked):
+    if (theme := _THEMES.get(asked, asked)) in BUILTIN_THEMES:
         return theme
     # rxvt, konsole and others tell their colours as "15;0": the last is the background's.
     background = environment.get("COLORFGBG", "").rpartition(";")[2]

@@ -257,11 +257,13 @@ def compare(path: Path, shown: str) -> str:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_page_looks_as_it_did(case: Case, size: tuple[int, int]) -> None:
+def test_a_page_looks_as_it_did(
+    case: Case, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none")
     wrong: list[str] = []
 
     async def look(pilot: Any) -> None:
-        pilot.app.animation_level = "none"
         await settled(pilot)
         await case.act(pilot)
         first = await settled(pilot)
