@@ -58,7 +58,11 @@ UserName = Annotated[str, AfterValidator(clean_user)]
 Line = Annotated[str, AfterValidator(clean_line)]
 Localpart = Annotated[str, AfterValidator(clean_localpart)]
 Email = Annotated[str, AfterValidator(clean_email)]
+Ipv4 = Annotated[str, AfterValidator(clean_ipv4)]
+Ipv6 = Annotated[str, AfterValidator(clean_ipv6)]
 HttpsUrl = Annotated[str, AfterValidator(clean_https)]
+_URL = r"https?://[A-Za-z0-9.\-\[\]:@]+(/[A-Za-z0-9._~:/@!()*+,=%-]*)?"
+"""Addresses of mirrors; what is left out means something in a shell or a configuration."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -80,8 +84,8 @@ class Login(Frozen):
 class Mirror(Frozen):
     """A package mirror: where apt (``uri``, ``security_uri``) and pip (``pip_conf``) get things."""
 
-    uri: Annotated[str, Field(pattern=r"^https?://[!-~]+$")]
-    security_uri: Annotated[str, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
+    uri: Annotated[str, Field(pattern=rf"^{_URL}$")]
+    security_uri: Annotated[str, Field(pattern=rf"^({_URL})?$")] = ""
     components: Annotated[str, Field(pattern=r"^[a-z0-9 -]+$")] = "main"
     suites: Annotated[str, Field(pattern=r"^[a-z0-9 /-]*$")] = ""
     signing_key: str = ""
@@ -114,17 +118,11 @@ class Host(Frozen):
     role: Role
     login: Login
     jump: Login | None = None
-    public_ipv4: Line = ""
-    public_ipv6: Line = ""
+    public_ipv4: Ipv4 = ""
+    public_ipv6: Ipv6 = ""
     release: Literal["", "bookworm", "trixie", "jammy", "noble"] = ""
     keep_ports: tuple[Port, ...] = ()
     mirror: Mirror | None = None
-
-    @model_validator(mode="after")
-    def _addresses(self) -> Host:
-        clean_ipv4(self.public_ipv4)
-        clean_ipv6(self.public_ipv6)
-        return self
 
 
 class DnsUpdate(Frozen):
@@ -148,7 +146,7 @@ class DnsProvider(Frozen):
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]{2,32}$")]
-    account: Annotated[str, Field(pattern=r"^[!-~]{0,200}$")] = ""
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@:+/=-]{0,200}$")] = ""
     update: DnsUpdate | None = None
 
 

@@ -155,6 +155,6 @@ def clean_email(text: str) -> str:
 
 def clean_https(text: str) -> str:
     """An ``https://`` address; :class:`ProblemError` when it is something else."""
-    if not re.fullmatch(r"https://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?", text):
+    if not re.fullmatch(r"https://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~:/@!()*+,=%-]*)?", text):
         raise ProblemError(msg("This is not an address that begins with https://."))
     return text
