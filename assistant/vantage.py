@@ -122,7 +122,8 @@ class Vantage(Protocol):
     ) -> AbstractAsyncContextManager[Listening]:
         """Hold temporary listeners open; entered once each port listens or has failed to.
 
-        They answer every visitor with the line ``nonce`` and end after ``seconds``, or when each
+        They answer every visitor with the line ``nonce ADDRESS``, where ADDRESS is the visitor's
+        as seen there, and end after ``seconds``, or when each
         has answered ``expect`` visitors, or when the block ends.
         """
 
@@ -165,6 +166,7 @@ class _Events:
                 "kind": "listen",
                 "port": port,
                 "nonce": nonce,
+                "tell": True,
                 "seconds": seconds,
                 "expect": expect,
             }
@@ -227,6 +229,23 @@ class HostSession(Protocol):
 
     async def ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Run the program on the host; its result."""
+
+
+class LostSession:
+    """Stands for a session that could not be opened: asking it anything tells why."""
+
+    def __init__(self, error: AssistantError) -> None:
+        self._error = error
+
+    def program(
+        self, request: Mapping[str, Any], *, idle: float = 120
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Raises what opening it raised."""
+        raise self._error
+
+    async def ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Raises what opening it raised."""
+        raise self._error
 
 
 class SessionVantage(_Events):

@@ -48,6 +48,20 @@ CAUSES: Mapping[str, str] = {
     "servers-silent": "The domain's own name servers could not be asked from here.",
     "dns-forged": "Somebody on the way forges answers for the name.",
     "dns-intercepted": "All DNS questions are answered by something on the way.",
+    "dyndns-stale": "The record of the home line says an address the line no longer has.",
+    "ttl-long": "The record may be remembered for longer than an address at home lasts.",
+    "server-record": "The outside server does not find the server inside where it must.",
+    "device-record-missing": "This device does not know a name that is in no public DNS.",
+    "device-record-wrong": "This device finds a wrong address for a name of the setup.",
+    # The line at home.
+    "address-changed": "The line at home has another address than was entered.",
+    "cgnat": "The provider shares one public address among several lines.",
+    "double-nat": "A second router stands between the line and the router at home.",
+    "not-forwarded": "The router at home does not forward the port.",
+    "isp-port-closed": "The port does not get through to the home line, another one does.",
+    "hairpin": "Only a place on the same line cannot reach it: routers often do not loop back.",
+    "dyndns-silent": "The home host has not looked after its address for some time.",
+    "dyndns-failing": "The home host cannot update its record at the provider.",
     # Ports.
     "port-closed": "No connection to the port arrives at the host.",
     "port-refused": "Connections to the port are refused before they reach the host.",
@@ -69,6 +83,16 @@ CAUSES: Mapping[str, str] = {
     "certificate-not-yet-valid": "The certificate is not valid yet: a clock is wrong.",
     "certificate-names": "The certificate is for other names.",
     "tls-intercepted": "Another certificate arrives than the server sends.",
+    "packets-too-large": "Packets of full size get lost on the way.",
+    # Links between the hosts.
+    "link-down": "The wrapped link between two hosts does not come about.",
+    "link-certificate": "The certificate of a wrapped link is not of the setup's own authority.",
+    "link-expiring": "The certificate of a wrapped link ends soon and was not renewed.",
+    "link-open": "The wrapped link lets strangers in.",
+    # The private resolver.
+    "private-silent": "The private resolver does not answer.",
+    "private-wrong": "The private resolver gives a wrong answer for a name of the setup.",
+    "private-open": "The private resolver answers strangers' questions about other names.",
     # Matrix.
     "synapse-down": "The Matrix server does not answer on the host itself.",
     "matrix-no-answer": "The Matrix server cannot be asked through its public address.",

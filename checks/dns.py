@@ -10,167 +10,36 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from assistant.findings import THIS_COMPUTER, Finding, Mender, Status
+from assistant.findings import THIS_COMPUTER, Finding, Status
 from assistant.plan.model import Record
 from assistant.setup import Role
 from assistant.text import msg
 from assistant.vantage import Probe
-from checks.causes import conclude, remedy
+from checks.dns_private import (
+    addresses_of,
+    judge_absence,
+    judge_device,
+    judge_home_record,
+    judge_server,
+    wanted_at_home,
+)
 from checks.dns_rules import judge_forging, judge_record, judge_system
-from checks.dns_wire import Answer, ancestors, ask, read
+from checks.dns_wire import Answer, ask, read
+from checks.dns_zone import base_name, names_of, own_servers, public_records, resolvers
 from checks.frame import Check, Context
-from checks.reachability import is_address
+from checks.home import home, own_addresses, seen_address
 
 CONTROL_NAME = "www.example.com"
 """A name nobody has a reason to forge answers for."""
 
-_MAX_SERVERS = 6
 
-
-def public_records(context: Context) -> tuple[Record, ...]:
-    """The records of the plan that are about the public DNS."""
-    return tuple(record for record in context.plan.records if record.where == "public")
-
-
-def _resolvers(context: Context) -> tuple[str, ...]:
-    return tuple(item for item in context.setup.settings.resolvers if is_address(item))
-
-
-def _names(context: Context) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(record.name for record in public_records(context)))
-
-
-class DnsZoneCheck(Check):
-    """Which name servers the domains have, asked at the resolvers."""
-
-    id = "dns-zone"
-    title = msg("The domain has name servers")
-
-    def subjects(self, context: Context) -> tuple[str, ...]:
-        """The names of the records."""
-        return _names(context)
-
-    def vantages(self, context: Context) -> tuple[str, ...]:
-        """This computer only."""
-        return (THIS_COMPUTER,)
-
-    def probes(self, context: Context, vantage: str) -> tuple[Probe, ...]:
-        """NS of every possible zone at every resolver."""
-        return tuple(
-            ask(f"{zone}@{server}", server, zone, "NS", recursive=True)
-            for zone in ancestors(context.subjects)
-            for server in _resolvers(context)
-        )
-
-    def judge(self, context: Context) -> tuple[Finding, ...]:
-        """One finding per name."""
-        found: list[Finding] = []
-        for name in context.subjects:
-            servers = name_servers(context, name)
-            asked = [_zone_answer(context, zone, r) for zone in ancestors([name])
-                     for r in _resolvers(context)]  # fmt: skip
-            values = {"name": name, "servers": ", ".join(servers)}
-            if servers:
-                text = msg("{name} is served by {servers}.", **values)
-                found.append(conclude(self.id, name, THIS_COMPUTER, Status.OK, "", text))
-            elif any(answer.told for answer in asked):
-                found.append(
-                    conclude(
-                        self.id,
-                        name,
-                        THIS_COMPUTER,
-                        Status.FAILED,
-                        "zone-missing",
-                        msg(
-                            "The domain of {name} does not exist, or has no name servers.", **values
-                        ),
-                        remedy=remedy(
-                            Mender.REGISTRAR,
-                            msg(
-                                "Check the spelling, that the domain is paid for, and that your"
-                                " registrar has switched its name servers on."
-                            ),
-                        ),
-                    )
-                )
-            else:
-                found.append(
-                    conclude(
-                        self.id,
-                        name,
-                        THIS_COMPUTER,
-                        Status.UNKNOWN,
-                        "resolver-silent",
-                        msg("No resolver answers this computer."),
-                        evidence=tuple(_resolvers(context)),
-                        remedy=remedy(
-                            Mender.YOU,
-                            msg("Check that this computer is online, or set other resolvers."),
-                        ),
-                    )
-                )
-        return tuple(found)
-
-
-def _zone_answer(context: Context, zone: str, resolver: str) -> Answer:
-    item = context.last(DnsZoneCheck.id, THIS_COMPUTER, f"{zone}@{resolver}")
-    return read(item, zone, "NS")
-
-
-def name_servers(context: Context, name: str) -> tuple[str, ...]:
-    """Names of the servers of the zone a name lies in; empty when they are not known."""
-    for zone in ancestors([name]):
-        found: set[str] = set()
-        for resolver in _resolvers(context):
-            found |= _zone_answer(context, zone, resolver).values
-        if found:
-            return tuple(sorted(found))[:_MAX_SERVERS]
-    return ()
-
-
-class DnsServersCheck(Check):
-    """The addresses of those name servers. Only measures; :class:`DnsCheck` judges."""
-
-    id = "dns-servers"
-    title = msg("The name servers have addresses")
-    uses = ("dns-zone",)
-    requires = ("dns-zone",)
-
-    def subjects(self, context: Context) -> tuple[str, ...]:
-        """The names of the records."""
-        return _names(context)
-
-    def vantages(self, context: Context) -> tuple[str, ...]:
-        """This computer only."""
-        return (THIS_COMPUTER,)
-
-    def probes(self, context: Context, vantage: str) -> tuple[Probe, ...]:
-        """A and AAAA of each name server at every resolver."""
-        servers = {s for name in context.subjects for s in name_servers(context, name)}
-        return tuple(
-            ask(f"{server} {kind}@{resolver}", resolver, server, kind, recursive=True)
-            for server in sorted(servers)
-            for kind in ("A", "AAAA")
-            for resolver in _resolvers(context)
-        )
-
-    def judge(self, context: Context) -> tuple[Finding, ...]:
-        """Nothing of its own."""
-        return ()
-
-
-def own_servers(context: Context, name: str) -> tuple[str, ...]:
-    """Addresses of the name servers of a name's zone; IPv6 only where there is no IPv4."""
-    found: list[str] = []
-    for server in name_servers(context, name):
-        addresses: dict[str, set[str]] = {"A": set(), "AAAA": set()}
-        for kind, values in addresses.items():
-            for resolver in _resolvers(context):
-                probe = f"{server} {kind}@{resolver}"
-                item = context.last(DnsServersCheck.id, THIS_COMPUTER, probe)
-                values |= read(item, server, kind).values
-        found.extend(sorted(addresses["A"] or addresses["AAAA"])[:2])
-    return tuple(dict.fromkeys(found))[:_MAX_SERVERS]
+def _where(context: Context, where: str) -> tuple[Record, ...]:
+    """The address records that must exist on devices or servers."""
+    return tuple(
+        record
+        for record in context.plan.records
+        if record.where == where and record.must == "exist" and record.type in ("A", "AAAA")
+    )
 
 
 class DnsCheck(Check):
@@ -178,41 +47,51 @@ class DnsCheck(Check):
 
     id = "dns"
     title = msg("The DNS records are right")
-    uses = ("dns-zone", "dns-servers")
+    uses = ("dns-zone", "dns-servers", "home")
     requires = ("dns-zone",)
 
     def subjects(self, context: Context) -> tuple[str, ...]:
         """The names of the records."""
-        return _names(context)
+        return names_of(context)
 
     def vantages(self, context: Context) -> tuple[str, ...]:
         """This computer asks servers; the hosts ask their own resolver."""
         return (THIS_COMPUTER, *context.host_names)
 
     def _records(self, context: Context) -> tuple[Record, ...]:
-        return tuple(r for r in public_records(context) if r.name in context.subjects)
+        return tuple(r for r in public_records(context) if base_name(r.name) in context.subjects)
 
     def probes(self, context: Context, vantage: str) -> tuple[Probe, ...]:
         """All in one batch."""
+        names = _resolved(context, vantage, self._records(context))
         made = [
             Probe(id=f"{name} system", kind="resolve", fields={"name": name}, timeout=10)
-            for name in _positive(self._records(context))
+            for name in names
         ]
         if vantage != THIS_COMPUTER:
-            return tuple(made)
+            return (*made, *self._absence(context))
         for record in self._records(context):
             question = f"{record.name} {record.type}"
             for server in own_servers(context, record.name):
                 probe = f"{question}@own {server}"
                 made.append(ask(probe, server, record.name, record.type, recursive=False))
-            for server in _resolvers(context):
+            for server in resolvers(context):
                 probe = f"{question}@{server}"
                 made.append(ask(probe, server, record.name, record.type, recursive=True))
         nobody = _no_dns_there(context)
         if nobody:
-            for name in (*context.subjects, CONTROL_NAME):
+            hidden = _hidden(self._records(context))
+            for name in (*(n for n in context.subjects if n not in hidden), CONTROL_NAME):
                 made.append(ask(f"{name} forging", nobody, name, "A", recursive=True, wait=3))
         return tuple(made)
+
+    def _absence(self, context: Context) -> Iterator[Probe]:
+        """From a host: whether the resolvers tell there what must be in no public DNS."""
+        for record in self._records(context):
+            if base_name(record.name) in _hidden(self._records(context)):
+                for server in resolvers(context):
+                    probe = f"{record.name} {record.type}@{server}"
+                    yield ask(probe, server, record.name, record.type, recursive=True)
 
     def judge(self, context: Context) -> tuple[Finding, ...]:
         """Per record, per system resolver, and about forging."""
@@ -223,28 +102,77 @@ class DnsCheck(Check):
                 server: self._answer(context, record, f"own {server}")
                 for server in own_servers(context, record.name)
             }
-            resolvers = {s: self._answer(context, record, s) for s in _resolvers(context)}
-            about = judge_record(record, own, resolvers)
+            asked = {s: self._answer(context, record, s) for s in resolvers(context)}
+            about = self._about(context, record, own, asked)
             right[record.name] = right.get(record.name, True) and about[0].status is Status.OK
             found.extend(about)
+        found.extend(self._from_hosts(context))
+        found.extend(self._private(context))
         found.extend(self._systems(context, right))
         found.extend(self._forging(context))
         return tuple(found)
 
-    def _answer(self, context: Context, record: Record, server: str) -> Answer:
+    def _about(
+        self,
+        context: Context,
+        record: Record,
+        own: dict[str, Answer],
+        asked: dict[str, Answer],
+    ) -> tuple[Finding, ...]:
+        if record.must == "absent" or record.type == "SRV" or not _at_home(context, record.name):
+            return judge_record(record, own, asked)
+        return judge_home_record(
+            _now(context, record),
+            own,
+            asked,
+            updates=context.phase == "after",
+            itself=context.setup.settings.provider is not None,
+        )
+
+    def _answer(
+        self, context: Context, record: Record, server: str, vantage: str = THIS_COMPUTER
+    ) -> Answer:
         probe = f"{record.name} {record.type}@{server}"
-        item = context.last(self.id, THIS_COMPUTER, probe)
+        item = context.last(self.id, vantage, probe)
         return read(item, record.name, record.type)
 
+    def _from_hosts(self, context: Context) -> Iterator[Finding]:
+        """What must be in no public DNS, asked from each host."""
+        records = self._records(context)
+        for name in _hidden(records):
+            for vantage in context.host_names:
+                if (self.id, vantage) not in context.measured:
+                    continue
+                answers: dict[tuple[str, str], Answer] = {
+                    (record.type, server): self._answer(context, record, server, vantage)
+                    for record in records
+                    if base_name(record.name) == name
+                    for server in resolvers(context)
+                }
+                why = next(record.why for record in records if base_name(record.name) == name)
+                yield from judge_absence(name, vantage, answers, why)
+
+    def _private(self, context: Context) -> Iterator[Finding]:
+        """The records on the outside server and on this computer."""
+        outside = next((h.name for h in context.setup.hosts if h.role is Role.OUTSIDE), "")
+        for where, vantage, judge in (
+            ("server", outside, judge_server),
+            ("device", THIS_COMPUTER, judge_device),
+        ):
+            for name, wanted in _positive(_where(context, where)).items():
+                item = context.last(self.id, vantage, f"{name} system")
+                # Before the deployment the server has no such record yet.
+                if item is not None and (where == "device" or context.phase == "after"):
+                    yield judge(name, wanted, vantage, item)
+
     def _systems(self, context: Context, right: dict[str, bool]) -> Iterator[Finding]:
-        for name, wanted in _positive(self._records(context)).items():
+        now = tuple(_now(context, record) for record in self._records(context))
+        for name, wanted in _positive(now).items():
             for vantage in self.vantages(context):
                 item = context.last(self.id, vantage, f"{name} system")
-                if item is None:
+                if item is None or name in _taught(context, vantage):
                     continue
-                found = item.data.get("addresses")
-                addresses = tuple(map(str, found)) if isinstance(found, list) else ()
-                answer = (item.ok, str(item.data.get("answer", item.error)), addresses)
+                answer = (item.ok, str(item.data.get("answer", item.error)), addresses_of(item))
                 itself = vantage in context.host_names and not wanted.isdisjoint(
                     {context.host(vantage).public_ipv4, context.host(vantage).public_ipv6}
                 )
@@ -266,6 +194,39 @@ class DnsCheck(Check):
                 _lines(control, nobody),
                 decided=bool(nobody),
             )
+
+
+def _hidden(records: tuple[Record, ...]) -> tuple[str, ...]:
+    """Names that must have no public record of any kind."""
+    shown = {base_name(record.name) for record in records if record.must == "exist"}
+    return tuple(dict.fromkeys(n for r in records if (n := base_name(r.name)) not in shown))
+
+
+def _taught(context: Context, vantage: str) -> frozenset[str]:
+    """Names that a place knows by a record of its own, whatever the public DNS says."""
+    if vantage == THIS_COMPUTER:
+        return frozenset(record.name for record in _where(context, "device"))
+    if context.host(vantage).role is not Role.OUTSIDE:
+        return frozenset()
+    return frozenset(record.name for record in _where(context, "server"))
+
+
+def _resolved(context: Context, vantage: str, records: tuple[Record, ...]) -> tuple[str, ...]:
+    """Names to ask the system resolver of a place for."""
+    return tuple(dict.fromkeys((*_positive(records), *sorted(_taught(context, vantage)))))
+
+
+def _at_home(context: Context, name: str) -> bool:
+    """Whether a name's public record points to the line at home."""
+    return home(context) is not None and name in context.setup.names
+
+
+def _now(context: Context, record: Record) -> Record:
+    """A record with the present address of the line at home, where it is known."""
+    host = home(context)
+    if host is None or record.must == "absent" or not _at_home(context, record.name):
+        return record
+    return wanted_at_home(record, seen_address(context), own_addresses(context, host.name))
 
 
 def _lines(answer: Answer, server: str) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def judge_record(
         good = msg("The {type} record of {name} is right.", **_of(record))
     return (
         _say(subject, Status.OK, "", good, lines, sure=sure),
-        *_resolvers(record, subject, wanted, resolvers),
+        *judge_resolvers(record, subject, wanted, resolvers),
     )
 
 
@@ -105,7 +105,7 @@ def _not_as_wanted(
     return _say(subject, Status.FAILED, cause, text, lines, why=record.why, sure=sure, how=mend)
 
 
-def _resolvers(
+def judge_resolvers(
     record: Record, subject: str, wanted: frozenset[str], resolvers: Mapping[str, Answer]
 ) -> Iterator[Finding]:
     """Resolvers that say otherwise although the domain's own servers are right."""

@@ -40,6 +40,24 @@ def ask(
     probe: str, server: str, name: str, type_: str, *, recursive: bool, wait: float = 4.0
 ) -> Probe:
     """A probe that asks a server (an IP address) for a name, three sendings at most."""
+    wire = question(probe, name, type_, recursive=recursive)
+    return Probe(
+        id=probe,
+        kind="udp",
+        fields={
+            "address": server,
+            "port": 53,
+            "payload": base64.b64encode(wire).decode("ascii"),
+            "wait": wait,
+            "linger": LINGER,
+            "resend": wait / 3,
+        },
+        timeout=wait + 1,
+    )
+
+
+def question(probe: str, name: str, type_: str, *, recursive: bool = True) -> bytes:
+    """A DNS question on the wire; the same for the same probe."""
     import dns.flags
     import dns.message
 
@@ -47,19 +65,7 @@ def ask(
     query = dns.message.make_query(name, type_, use_edns=0, payload=1232, id=_id(probe))
     if not recursive:
         query.flags &= ~dns.flags.RD
-    return Probe(
-        id=probe,
-        kind="udp",
-        fields={
-            "address": server,
-            "port": 53,
-            "payload": base64.b64encode(query.to_wire()).decode("ascii"),
-            "wait": wait,
-            "linger": LINGER,
-            "resend": wait / 3,
-        },
-        timeout=wait + 1,
-    )
+    return query.to_wire()
 
 
 def _id(probe: str) -> int:
@@ -97,6 +103,15 @@ def read(item: Measurement | None, name: str, type_: str) -> Answer:
 
 
 def _parse(reply: Any, probe: str, name: str, type_: str) -> Answer | None:
+    try:
+        payload = base64.b64decode(str(reply["payload"]), validate=True)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return parse(payload, probe, name, type_)
+
+
+def parse(payload: bytes, probe: str, name: str, type_: str) -> Answer | None:
+    """A DNS message as an answer to a probe's question; None when it is none."""
     import dns.exception
     import dns.message
     import dns.name
@@ -104,9 +119,8 @@ def _parse(reply: Any, probe: str, name: str, type_: str) -> Answer | None:
     import dns.rdatatype
 
     try:
-        payload = base64.b64decode(str(reply["payload"]), validate=True)
         message = dns.message.from_wire(payload, ignore_trailing=True)
-    except (dns.exception.DNSException, ValueError, KeyError, TypeError):
+    except (dns.exception.DNSException, ValueError):
         return None
     wanted = dns.name.from_text(name)
     kind = dns.rdatatype.from_text(type_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assistant.findings import Finding, Mender, Status
-from assistant.setup import Setup
+from assistant.setup import Role, Setup
 from assistant.text import Message, msg
 from assistant.vantage import Told
 from checks.causes import conclude, remedy
@@ -21,6 +21,8 @@ SUPPORTED = {
 OLDEST_PYTHON = (3, 10)
 MEMORY_FAIL, MEMORY_WARN = 450, 900
 DISK_FAIL, DISK_WARN = 3 * 1024, 5 * 1024
+HOME_MEMORY, HOME_DISK = 150, 1024
+"""MiB a host needs that only forwards connections."""
 CLOCK_FAIL, CLOCK_WARN = 300.0, 30.0
 WEB_PORTS = (80, 443)
 SYNAPSE_PORT = 8008
@@ -58,16 +60,23 @@ class HostCheck(Check):
             return
         facts = read_facts(told.facts)
         planned = context.plan.for_host(name).open_tcp
+        host = context.host(name)
+        forwards = host.role is Role.HOME
         yield judge_release(name, facts)
         yield from judge_python(name, facts)
-        yield from judge_memory(name, facts)
-        yield from judge_disk(name, facts, fresh=context.phase == "before")
+        if forwards:
+            yield from judge_small(name, facts)
+        else:
+            yield from judge_memory(name, facts)
+            yield from judge_disk(name, facts, fresh=context.phase == "before")
         yield from judge_clock(name, facts, told)
         yield from judge_rights(name, facts)
         if context.phase == "before":
             ours = applied_before(context.setup, name)
-            yield from judge_listeners(name, facts, planned, ours=ours)
-            if not ours:
+            kept = {22, host.login.port, *host.keep_ports}
+            needed = tuple(port for port in planned if port not in kept)
+            yield from judge_listeners(name, facts, planned, ours=ours, needed=needed)
+            if not ours and not forwards:
                 yield from judge_leftovers(name, facts)
 
 
@@ -181,6 +190,30 @@ def judge_disk(host: str, facts: HostFacts, *, fresh: bool) -> Iterator[Finding]
         )
 
 
+def judge_small(host: str, facts: HostFacts) -> Iterator[Finding]:
+    """Memory and disk in MiB of a host that only forwards connections."""
+    wanted = (
+        ("memory", facts.memory, HOME_MEMORY, "memory-too-low"),
+        ("disk", facts.disk_free, HOME_DISK, "disk-too-low"),
+    )
+    for aspect, found, least, cause in wanted:
+        if found is None:
+            continue
+        values = {"host": host, "found": found, "least": least}
+        if found >= least:
+            text = msg("{host} has memory and disk space enough to forward.", **values)
+            yield _finding(host, aspect, Status.OK, "", text)
+        else:
+            text = (
+                msg("{host} has {found} MB of memory; {least} MB are needed.", **values)
+                if aspect == "memory"
+                else msg("{host} has {found} MB of free disk space; {least} MB are needed.",
+                         **values)
+            )  # fmt: skip
+            how = msg("Use another machine at home, or free some space.")
+            yield _finding(host, aspect, Status.FAILED, cause, text, how=how)
+
+
 def skew(facts: HostFacts, told: Told) -> float | None:
     """Seconds the host's clock is ahead, taking the middle of the exchange as its moment."""
     return None if facts.time is None else facts.time - (told.asked + told.answered) / 2
@@ -237,15 +270,20 @@ def judge_rights(host: str, facts: HostFacts) -> Iterator[Finding]:
 
 
 def judge_listeners(
-    host: str, facts: HostFacts, planned: tuple[int, ...], *, ours: bool
+    host: str,
+    facts: HostFacts,
+    planned: tuple[int, ...],
+    *,
+    ours: bool,
+    needed: tuple[int, ...] = WEB_PORTS,
 ) -> Iterator[Finding]:
-    """Who sits on ports 80 and 443, and whom the firewall will shut out."""
+    """Who sits on ports we need, and whom the firewall will shut out."""
     public = sorted({(item.port, item.process) for item in facts.listening if _concerns(item)})
     for port, process in public:
         named = process or "?"
         values = {"host": host, "port": port, "process": named}
-        if port in WEB_PORTS and not ours:
-            if process.startswith("nginx"):
+        if port in needed and not ours:
+            if process.startswith("nginx") and port in WEB_PORTS:
                 yield _finding(
                     host,
                     f"port {port}",

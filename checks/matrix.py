@@ -1,220 +1,29 @@
-"""Does the Matrix server answer as it should, and keep closed what must be closed?"""
+"""Does each Matrix server answer as it should, and keep closed what must be closed?"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any
 
-from assistant.findings import (
-    THIS_COMPUTER,
-    Confidence,
-    Finding,
-    Measurement,
-    Mender,
-    Remedy,
-    Status,
-)
-from assistant.text import Message, msg
+from assistant.findings import THIS_COMPUTER, Finding
+from assistant.homeserver import Homeserver, homeserver_on, homeservers
+from assistant.text import msg
 from assistant.vantage import Probe
-from checks.causes import conclude, remedy
-from checks.evidence import describe
 from checks.frame import Check, Context
-from checks.served import Served, served
+from checks.matrix_rules import ASKED, PEERS_ASK, Ask, Names, judge_answers, judge_itself
+from checks.served import Way, ways
 
 LOCAL = "http://127.0.0.1:8008"
 """Where Synapse listens on its host."""
 
-BLOCK_PAGES = ("96110", "未备案", "备案", "webblock", "beian", "非法阻断", "221.228.32.13")
-"""Marks of the pages that filters put in the place of an answer."""
-
 _TIMEOUT = 12.0
 
 
-@dataclass(frozen=True)
-class Names:
-    """The names answers are compared with."""
-
-    server: str
-    access: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a rule says of one answer; ``cause`` is empty when all is well."""
-
-    status: Status
-    cause: str
-    text: Message
-    mend: Remedy | None = None
-
-
-Rule = Callable[[int, Mapping[str, str], Any, Names], Verdict]
-"""Status, headers (lower-case), body as JSON (None when it is none), names → verdict."""
-
-
-def _good(text: Message) -> Verdict:
-    return Verdict(Status.OK, "", text)
-
-
-def _bad(cause: str, text: Message, mend: Remedy | None = None) -> Verdict:
-    return Verdict(Status.FAILED, cause, text, mend or _apply())
-
-
-def _apply() -> Remedy:
-    return remedy(
-        Mender.ASSISTANT,
-        msg("Apply the setup again: it puts the configuration in order and restarts what must."),
-        "apply",
-    )
-
-
-def rule_versions(status: int, headers: Mapping[str, str], body: Any, names: Names) -> Verdict:
-    """/_matrix/client/versions lists versions."""
-    if isinstance(body, dict) and body.get("versions"):
-        return _good(msg("The Matrix server answers apps."))
-    text = msg("Something answers at {name} (status {status}), but not a Matrix server.",
-               name=names.access, status=status)  # fmt: skip
-    return _bad("matrix-wrong-answer", text)
-
-
-def rule_client(status: int, headers: Mapping[str, str], body: Any, names: Names) -> Verdict:
-    """/.well-known/matrix/client leads to the access name, readable by apps in a browser."""
-    values = {"server": names.server, "access": names.access}
-    if status != 200 or not isinstance(body, dict):
-        text = msg("{server} does not tell apps where the server is.", **values)
-        return _bad("well-known-missing", text, _hosted_elsewhere(names))
-    base = body.get("m.homeserver")
-    found = base.get("base_url") if isinstance(base, dict) else None
-    if str(found or "").rstrip("/") != f"https://{names.access}":
-        text = msg("{server} sends apps to {found} instead of https://{access}.",
-                   found=found or "?", **values)  # fmt: skip
-        return _bad("well-known-wrong", text, _hosted_elsewhere(names))
-    if headers.get("access-control-allow-origin") != "*":
-        text = msg("Apps in a browser may not read where the server is.")
-        return _bad("well-known-cors", text)
-    return _good(msg("Apps find the server by the name {server}.", **values))
-
-
-def rule_server(status: int, headers: Mapping[str, str], body: Any, names: Names) -> Verdict:
-    """/.well-known/matrix/server leads to the access name on port 443."""
-    values = {"server": names.server, "access": names.access}
-    if status != 200 or not isinstance(body, dict):
-        text = msg("{server} does not tell other servers where it is.", **values)
-        return _bad("well-known-missing", text, _hosted_elsewhere(names))
-    found = str(body.get("m.server", ""))
-    if found.lower() != f"{names.access}:443":
-        text = msg("{server} sends other servers to {found} instead of {access}:443.",
-                   found=found or "?", **values)  # fmt: skip
-        return _bad("well-known-wrong", text, _hosted_elsewhere(names))
-    return _good(msg("Other servers find the server by the name {server}.", **values))
-
-
-def _hosted_elsewhere(names: Names) -> Remedy | None:
-    """A hint for a server name whose web site may be somebody else's."""
-    return remedy(
-        Mender.ASSISTANT,
-        msg(
-            "Apply the setup again. If the website of {server} is served from elsewhere, its"
-            " /.well-known/matrix must be there too.",
-            server=names.server,
-        ),
-        "apply",
-    )
-
-
-def rule_federation(status: int, headers: Mapping[str, str], body: Any, names: Names) -> Verdict:
-    """/_matrix/federation/v1/version names the server's software."""
-    if status == 200 and isinstance(body, dict) and "server" in body:
-        return _good(msg("Other servers can talk to this one."))
-    text = msg("Other servers cannot talk to this one (status {status}).", status=status)
-    return _bad("matrix-wrong-answer", text)
-
-
-def rule_key(
-    status: int,
-    headers: Mapping[str, str],
-    body: Any,
-    names: Names,
-    now: datetime | None = None,
-) -> Verdict:
-    """/_matrix/key/v2/server: for this server name, with keys, valid in the future."""
-    if status != 200 or not isinstance(body, dict):
-        return _bad("signing-key", msg("The server does not show its signing key."))
-    if body.get("server_name") != names.server:
-        text = msg("The signing key is for {found}, not for {server}.",
-                   found=str(body.get("server_name")), server=names.server)  # fmt: skip
-        return _bad("signing-key", text)
-    until = body.get("valid_until_ts")
-    at = (now or datetime.now(UTC)).timestamp() * 1000
-    if not body.get("verify_keys") or not isinstance(until, (int, float)) or until <= at:
-        return _bad("signing-key", msg("The signing key is missing or no longer valid."))
-    return _good(msg("The server shows a valid signing key."))
-
-
-def rule_register(status: int, headers: Mapping[str, str], body: Any, names: Names) -> Verdict:
-    """POST /_matrix/client/v3/register must be forbidden; an offer of flows means it is open."""
-    code = body.get("errcode") if isinstance(body, dict) else None
-    if status == 403 and code == "M_FORBIDDEN":
-        return _good(msg("Strangers cannot make accounts."))
-    if status in (200, 400, 401) and isinstance(body, dict) and (status == 200 or "flows" in body):
-        return _bad("registration-open", msg("Anybody on the internet can make an account."))
-    text = msg("Whether strangers can make accounts could not be told (status {status}).",
-               status=status)  # fmt: skip
-    return Verdict(Status.UNKNOWN, "matrix-wrong-answer", text, _apply())
-
-
-def rule_admin(status: int, headers: Mapping[str, str], body: Any, names: Names) -> Verdict:
-    """The administration interface must not be passed on.
-
-    A 401 comes from Synapse itself and so proves that the way to it is open.
-    """
-    code = body.get("errcode") if isinstance(body, dict) else None
-    if status == 200 or (isinstance(code, str) and code in ("M_MISSING_TOKEN", "M_UNKNOWN_TOKEN")):
-        text = msg("The administration interface can be reached from the internet.")
-        return _bad("admin-public", text)
-    if status in (403, 404):
-        return _good(msg("The administration interface is closed."))
-    text = msg("Whether the administration interface is closed could not be told (status"
-               " {status}).", status=status)  # fmt: skip
-    return Verdict(Status.UNKNOWN, "matrix-wrong-answer", text, _apply())
-
-
-def rule_login(status: int, headers: Mapping[str, str], body: Any, names: Names) -> Verdict:
-    """GET /_matrix/client/v3/login offers passwords."""
-    flows = body.get("flows") if isinstance(body, dict) else None
-    kinds = [f.get("type") for f in flows or () if isinstance(f, dict)]
-    if "m.login.password" in kinds:
-        return _good(msg("People can log in with their passwords."))
-    return _bad("login-missing", msg("The server does not offer to log in with a password."))
-
-
-@dataclass(frozen=True)
-class _Ask:
-    rule: Rule
-    path: str
-    at_server: bool = False
-    method: str = "GET"
-    body: str = ""
-
-
-ASKED: Mapping[str, _Ask] = {
-    "versions": _Ask(rule_versions, "/_matrix/client/versions"),
-    "well-known-client": _Ask(rule_client, "/.well-known/matrix/client", at_server=True),
-    "well-known-server": _Ask(rule_server, "/.well-known/matrix/server", at_server=True),
-    "federation": _Ask(rule_federation, "/_matrix/federation/v1/version"),
-    "signing-key": _Ask(rule_key, "/_matrix/key/v2/server"),
-    "registration": _Ask(rule_register, "/_matrix/client/v3/register", method="POST", body="{}"),
-    "administration": _Ask(rule_admin, "/_synapse/admin/v1/server_version"),
-    "login": _Ask(rule_login, "/_matrix/client/v3/login"),
-}
-"""What is asked of the server, by the aspect findings name."""
-
-
 class MatrixCheck(Check):
-    """The public face of the server from this computer, a sign of life from everywhere else."""
+    """The public face of each server from this computer, what the other server needs from there,
+
+    a sign of life from everywhere else.
+    """
 
     id = "matrix"
     title = msg("The Matrix server answers")
@@ -222,147 +31,96 @@ class MatrixCheck(Check):
     requires = ("tls",)
 
     def subjects(self, context: Context) -> tuple[str, ...]:
-        """The host that serves the access name."""
-        return tuple(dict.fromkeys(s.host for s in served(context) if s.name == _access(context)))
+        """The hosts at which the access names answer."""
+        return tuple(dict.fromkeys(way.host for way in ways(context) if _is_access(context, way)))
 
     def vantages(self, context: Context) -> tuple[str, ...]:
-        """Everywhere; on the host itself Synapse is asked directly."""
-        return tuple(dict.fromkeys(v for s in context.subjects for v in (*context.others(s), s)))
+        """Every place that goes a way; on the host itself Synapse is asked directly."""
+        mine = _mine(context)
+        places = [*(v for way in mine for v in way.vantages), *(way.server for way in mine)]
+        return tuple(dict.fromkeys(places))
 
     def probes(self, context: Context, vantage: str) -> tuple[Probe, ...]:
-        """All questions from this computer, the first one from elsewhere."""
-        made: list[Probe] = []
-        for host in context.subjects:
-            if vantage == host:
-                made.append(
-                    Probe(
-                        id=f"{host} itself",
-                        kind="http",
-                        fields={"url": f"{LOCAL}/_matrix/client/versions"},
-                        timeout=_TIMEOUT,
-                    )
+        """All questions from this computer, a peer's from the other server, else the first."""
+        made: dict[str, Probe] = {}
+        for way in _mine(context):
+            if vantage == way.server:
+                probe = f"{way.server} itself"
+                made[probe] = Probe(
+                    id=probe,
+                    kind="http",
+                    fields={"url": f"{LOCAL}/_matrix/client/versions"},
+                    timeout=_TIMEOUT,
                 )
+            if vantage not in way.vantages:
                 continue
-            places = {item.name: item for item in served(context) if item.host == host}
-            for aspect, ask in ASKED.items():
-                name = context.setup.server_name if ask.at_server else _access(context)
-                if name in places and (vantage == THIS_COMPUTER or aspect == "versions"):
-                    made.append(_question(host, aspect, ask, places[name]))
-        return tuple(made)
+            server = _server(context, way)
+            for aspect in asked_from(context, vantage, way):
+                ask = ASKED[aspect]
+                name = server.server_name if ask.at_server else server.access_name
+                # Several addresses: one is enough, the others have their findings about TLS.
+                if way.name == name and f"{way.host} {aspect}" not in made:
+                    made[f"{way.host} {aspect}"] = _question(aspect, ask, way)
+        return tuple(made.values())
 
     def judge(self, context: Context) -> tuple[Finding, ...]:
         """The host itself first: when Synapse is down there, the rest says no more."""
-        names = Names(context.setup.server_name, _access(context))
-        found: list[Finding] = []
-        for host in context.subjects:
-            local = context.last(self.id, host, f"{host} itself")
-            down = local is not None and judge_itself(host, local)
-            if down:
-                found.append(down)
-                continue
-            for vantage in context.others(host):
+        return tuple(
+            finding
+            for server in homeservers(context.setup)
+            if any(way.server == server.host.name for way in _mine(context))
+            for finding in self._server(context, server)
+        )
+
+    def _server(self, context: Context, server: Homeserver) -> Iterator[Finding]:
+        local = context.last(self.id, server.host.name, f"{server.host.name} itself")
+        down = local is not None and judge_itself(server.host.name, local)
+        if down:
+            yield down
+            return
+        names = Names(server.server_name, server.access_name, server.port)
+        mine = [way for way in _mine(context) if way.server == server.host.name]
+        for host in dict.fromkeys(way.host for way in mine):
+            places = dict.fromkeys(v for way in mine if way.host == host for v in way.vantages)
+            for vantage in places:
                 answers = {
                     aspect: item
                     for aspect in ASKED
                     if (item := context.last(self.id, vantage, f"{host} {aspect}")) is not None
                 }
-                found.extend(judge_answers(host, vantage, names, answers))
-        return tuple(found)
+                yield from judge_answers(host, vantage, names, answers)
 
 
-def _access(context: Context) -> str:
-    return context.setup.access_name
+def _server(context: Context, way: Way) -> Homeserver:
+    return next(s for s in homeservers(context.setup) if s.host.name == way.server)
 
 
-def _question(host: str, aspect: str, ask: _Ask, place: Served) -> Probe:
+def _is_access(context: Context, way: Way) -> bool:
+    return way.name == _server(context, way).access_name
+
+
+def _mine(context: Context) -> tuple[Way, ...]:
+    return tuple(way for way in ways(context) if way.host in context.subjects)
+
+
+def asked_from(context: Context, vantage: str, way: Way) -> tuple[str, ...]:
+    """What a place asks on a way: everything an app and a stranger would from this computer,
+
+    what a Matrix server needs from the other one of the setup, else a sign of life.
+    """
+    if vantage == THIS_COMPUTER:
+        return tuple(ASKED)
+    peer = homeserver_on(context.setup, vantage) is not None
+    return PEERS_ASK if peer and way.host == way.server else ("versions",)
+
+
+def _question(aspect: str, ask: Ask, way: Way) -> Probe:
+    port = "" if way.port == 443 else f":{way.port}"
     fields: dict[str, Any] = {
-        "url": f"https://{place.name}{ask.path}",
-        "address": place.addresses[0],
+        "url": f"https://{way.name}{port}{ask.path}",
+        "address": way.address,
         "method": ask.method,
     }
     if ask.body:
         fields.update(body=ask.body, headers={"Content-Type": "application/json"})
-    return Probe(id=f"{host} {aspect}", kind="http", fields=fields, timeout=_TIMEOUT)
-
-
-def judge_itself(host: str, item: Measurement) -> Finding | None:
-    """Synapse asked on its own host; None when it answers."""
-    if item.ok and item.data.get("status") == 200:
-        return None
-    return conclude(
-        "matrix",
-        f"{host} synapse",
-        host,
-        Status.FAILED,
-        "synapse-down",
-        msg("The Matrix server does not run on {host}.", host=host),
-        evidence=(describe(item),),
-        remedy=_apply(),
-    )
-
-
-def judge_answers(
-    host: str, vantage: str, names: Names, answers: Mapping[str, Measurement]
-) -> Iterator[Finding]:
-    """One finding per aspect; when the server cannot be asked at all, only one."""
-    silent = [item for item in answers.values() if not item.ok]
-    if silent and len(silent) == len(answers):
-        yield conclude(
-            "matrix",
-            f"{host} versions",
-            vantage,
-            Status.FAILED,
-            "matrix-no-answer",
-            msg("{vantage} gets no answer from {name}.", vantage=vantage, name=names.access),
-            confidence=Confidence.MEDIUM,
-            evidence=tuple(describe(item) for item in silent),
-            remedy=remedy(
-                Mender.YOU, msg("See the findings about ports and certificates: they come first.")
-            ),
-        )
-        return
-    for aspect, item in answers.items():
-        verdict = judge_answer(ASKED[aspect].rule, item, names, vantage)
-        yield conclude(
-            "matrix",
-            f"{host} {aspect}",
-            vantage,
-            verdict.status,
-            verdict.cause,
-            verdict.text,
-            evidence=(describe(item), str(item.data.get("body", ""))) if verdict.cause else (),
-            remedy=verdict.mend,
-        )
-
-
-def judge_answer(rule: Rule, item: Measurement, names: Names, vantage: str) -> Verdict:
-    """A rule's verdict, after what any answer may be: none, a block page, a broken proxy."""
-    if not item.ok:
-        text = msg("{vantage} got no answer from {name} to one of several questions.",
-                   vantage=vantage, name=names.access)  # fmt: skip
-        again = remedy(Mender.YOU, msg("Check again; the line may lose packets."))
-        return Verdict(Status.UNKNOWN, "matrix-no-answer", text, again)
-    status = item.data.get("status")
-    status = status if isinstance(status, int) else 0
-    headers = item.data.get("headers")
-    headers = {str(k): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {}
-    text_body = str(item.data.get("body", ""))
-    body = _json(text_body)
-    shown = (text_body + headers.get("location", "")).lower()
-    if body is None and any(mark.lower() in shown for mark in BLOCK_PAGES):
-        text = msg("{vantage} gets a block page in the place of {name}.",
-                   vantage=vantage, name=names.access)  # fmt: skip
-        how = msg("The name needs a filing there, or a server or name outside that filter.")
-        return Verdict(Status.FAILED, "block-page", text, remedy(Mender.PROVIDER, how))
-    if status in (502, 503, 504):
-        text = msg("The web server of {name} does not get through to the Matrix server.",
-                   name=names.access)  # fmt: skip
-        return _bad("matrix-proxy", text)
-    return rule(status, headers, body, names)
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+    return Probe(id=f"{way.host} {aspect}", kind="http", fields=fields, timeout=_TIMEOUT)

@@ -38,7 +38,8 @@ class Sight:
 def _answered(item: Measurement, nonce: str) -> bool:
     if not nonce:
         return bool(item.data.get("connected"))
-    return item.ok and item.data.get("banner") == nonce
+    # After the nonce the listener tells whom it sees.
+    return item.ok and str(item.data.get("banner", "")).partition(nonce)[:2] == ("", nonce)
 
 
 def judge_port(

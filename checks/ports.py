@@ -9,23 +9,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assistant.findings import Finding, Status
-from assistant.setup import Host
+from assistant.ports import candidate_ports
+from assistant.setup import Host, Role
 from assistant.text import msg
 from assistant.vantage import Probe
 from checks.causes import conclude
 from checks.evidence import TRIES, describe
 from checks.facts import read_facts
 from checks.frame import Check, Context, Listener
+from checks.home import line_of
+from checks.home_rules import judge_home_port, unknown_address
 from checks.port_rules import Sight, judge_port
+from checks.served import home_addresses, visitors_of
 
 TIMEOUT = 3.0
 """Seconds a try at a port may take."""
 
+MAX_CANDIDATES = 5
+"""How many other ports are tried on a home line."""
 
-def addresses(host: Host) -> tuple[str, ...]:
-    """Where people will look for a host: its public addresses, else where we log in."""
+
+def addresses(context: Context, host: Host) -> tuple[str, ...]:
+    """Where people will look for a host: its public addresses, else where we log in.
+
+    The login of a home host may be in the network at home, which says nothing about the way in.
+    """
+    if host.role is Role.HOME:
+        return home_addresses(context, host)
     public = tuple(item for item in (host.public_ipv4, host.public_ipv6) if item)
     return public or (host.login.address,)
+
+
+def candidates(context: Context, host: Host) -> tuple[int, ...]:
+    """Further ports to try on a home line, should its own not get through."""
+    if host.role is not Role.HOME:
+        return ()
+    planned = context.plan.for_host(host.name).open_tcp
+    found = candidate_ports(context.setup.name)
+    return tuple(port for port in found if port not in planned)[:MAX_CANDIDATES]
 
 
 def ssh_ports(host: Host) -> tuple[int, ...]:
@@ -34,8 +55,8 @@ def ssh_ports(host: Host) -> tuple[int, ...]:
 
 
 def _control(host: Host, name: str, address: str, suspect: str) -> Iterator[Probe]:
-    """The SSH port at the same address: open for sure unless it is behind a jump host."""
-    if host.jump is None:
+    """The SSH port at the same address: open for sure unless it is behind a jump host or router."""
+    if host.jump is None and host.role is not Role.HOME:
         yield Probe(
             id=f"{name} control {address}",
             kind="tcp",
@@ -52,7 +73,7 @@ class PortsBeforeCheck(Check):
     title = msg("The ports Matrix needs can be reached")
     phases = ("before",)
     requires = ("reachability",)
-    uses = ("host",)
+    uses = ("host", "home")
     needs_facts = True
 
     def _ports(self, context: Context, name: str) -> tuple[tuple[int, bool], ...]:
@@ -60,9 +81,10 @@ class PortsBeforeCheck(Check):
         host = context.host(name)
         told = context.facts.get(name)
         facts = read_facts(told.facts) if told else None
+        planned = context.plan.for_host(name).open_tcp
         return tuple(
             (port, bool(facts and facts.on_port(port)))
-            for port in context.plan.for_host(name).open_tcp
+            for port in (*planned, *candidates(context, host))
             if port not in ssh_ports(host)
         )
 
@@ -88,10 +110,11 @@ class PortsBeforeCheck(Check):
         made: list[Probe] = []
         for name in context.subjects:
             host = context.host(name)
-            ports = self._ports(context, name)
-            if vantage not in context.others(name) or not ports:
+            ports = [(port, taken) for port, taken in self._ports(context, name)
+                     if vantage in visitors_of(context, host, port)]  # fmt: skip
+            if not ports:
                 continue
-            for address in addresses(host):
+            for address in addresses(context, host):
                 made.extend(_control(host, name, address, f"{name} {ports[0][0]} {address}"))
                 made.extend(
                     Probe(
@@ -116,9 +139,13 @@ class PortsBeforeCheck(Check):
                 skipped = (self.id, name, name, Status.SKIPPED, "no-vantage", summary)
                 found.append(conclude(*skipped))
                 continue
-            for address in addresses(host):
+            spare = candidates(context, host)
+            if not addresses(context, host):
+                found.append(unknown_address(self.id, name))
+            for address in addresses(context, host):
                 for port, taken in self._ports(context, name):
-                    found.extend(self._port(context, name, address, port, taken))
+                    if port not in spare:
+                        found.extend(self._port(context, name, address, port, taken))
         return tuple(found)
 
     def _port(
@@ -136,22 +163,32 @@ class PortsBeforeCheck(Check):
                 evidence=(describe(unheard),),
             )
             return
-        seen = {
-            vantage: Sight(
-                tuple(context.got(self.id, vantage, f"{name} {port} {address}")),
-                tuple(context.got(self.id, vantage, f"{name} control {address}")),
-                _path_works(context, self.id, vantage, name, address, port),
-            )
-            for vantage in context.others(name)
-        }
-        yield from judge_port(
-            name,
-            port,
-            address,
-            seen,
-            visitors=tuple(v for v in context.visitors.get(name, ()) if v.port == port),
-            nonce="" if taken or unheard is not None else context.nonce,
+        host = context.host(name)
+        visitors = tuple(v for v in context.visitors.get(name, ()) if v.port == port)
+        nonce = "" if taken or unheard is not None else context.nonce
+        seen = self._seen(context, host, address, port)
+        if host.role is not Role.HOME or port in host.keep_ports:
+            yield from judge_port(name, port, address, seen, visitors=visitors, nonce=nonce)
+            return
+        others = {
+            other: [vantage for vantage, sight in self._seen(context, host, address, other).items()
+                    if any(item.ok for item in sight.tries)]
+            for other in candidates(context, host)
+        }  # fmt: skip
+        line = line_of(context)
+        yield from judge_home_port(
+            name, port, address, seen, line=line, others=others, visitors=visitors, nonce=nonce
         )
+
+    def _seen(self, context: Context, host: Host, address: str, port: int) -> dict[str, Sight]:
+        return {
+            vantage: Sight(
+                tuple(context.got(self.id, vantage, f"{host.name} {port} {address}")),
+                tuple(context.got(self.id, vantage, f"{host.name} control {address}")),
+                _path_works(context, self.id, vantage, host.name, address, port),
+            )
+            for vantage in visitors_of(context, host, port)
+        }
 
 
 def _path_works(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from assistant.findings import Confidence, Finding, Measurement, Mender, Status
-from assistant.setup import Host
+from assistant.findings import Confidence, Finding, Measurement, Mender, Remedy, Status
+from assistant.setup import Host, Role
 from assistant.text import msg
 from assistant.vantage import Probe
 from checks.causes import conclude, remedy
 from checks.evidence import TRIES, describe
 from checks.frame import Check, Context
+from checks.home import line_of
+from checks.home_rules import forwarding, loops_back, unknown_address
 from checks.port_rules import Values, open_port
 from checks.ports import TIMEOUT, addresses, ssh_ports
+from checks.served import visitors_of
 
 NEVER_PUBLIC = (3306, 5432, 6379, 8008, 8448, 9000, 9090, 9093)
 """Ports that must not answer unless planned: databases, Synapse itself, its metrics."""
@@ -30,6 +33,7 @@ class PortsAfterCheck(Check):
     title = msg("Only the planned ports answer")
     phases = ("after",)
     requires = ("reachability",)
+    uses = ("home",)
 
     def vantages(self, context: Context) -> tuple[str, ...]:
         """Every place from which some host is not itself."""
@@ -41,6 +45,7 @@ class PortsAfterCheck(Check):
         for name in context.subjects:
             if vantage not in context.others(name):
                 continue
+            host = context.host(name)
             planned = context.plan.for_host(name).open_tcp
             made.extend(
                 Probe(
@@ -51,8 +56,9 @@ class PortsAfterCheck(Check):
                     repeat=TRIES if port in planned else 1,
                     pause=0.1,
                 )
-                for address in addresses(context.host(name))
-                for port in (*_services(context.host(name), planned), *closed_everywhere(planned))
+                for address in addresses(context, host)
+                for port in (*_services(host, planned), *closed_everywhere(planned))
+                if port not in planned or vantage in visitors_of(context, host, port)
             )
         return tuple(made)
 
@@ -60,17 +66,27 @@ class PortsAfterCheck(Check):
         """One finding per planned port and place; one for all that must be closed."""
         found: list[Finding] = []
         for name in context.subjects:
+            host = context.host(name)
             planned = context.plan.for_host(name).open_tcp
-            for address in addresses(context.host(name)):
+            if not addresses(context, host):
+                found.append(unknown_address(self.id, name))
+            for address in addresses(context, host):
+                served: list[Finding] = []
                 for vantage in context.others(name):
 
                     def tries(port: int) -> tuple[Measurement, ...]:
                         return context.got(self.id, vantage, f"{name} {port} {address}")  # noqa: B023
 
-                    for port in _services(context.host(name), planned):
-                        found.extend(judge_service(name, port, address, vantage, tries(port)))
+                    for port in _services(host, planned):
+                        mend = _at_home(context, host, port, address)
+                        served.extend(
+                            judge_service(name, port, address, vantage, tries(port), mend=mend)
+                        )
                     shut = {port: tries(port) for port in closed_everywhere(planned)}
-                    found.extend(judge_closed(name, address, vantage, shut))
+                    served.extend(judge_closed(name, address, vantage, shut))
+                home = host.role is Role.HOME
+                found.extend(loops_back(host.name, context.setup.access_port, served)
+                             if home else served)  # fmt: skip
         return tuple(found)
 
 
@@ -79,10 +95,23 @@ def _services(host: Host, planned: Sequence[int]) -> tuple[int, ...]:
     return tuple(p for p in planned if p not in (*ssh_ports(host), *host.keep_ports))
 
 
+def _at_home(context: Context, host: Host, port: int, address: str) -> Remedy | None:
+    """What lets a port in at home, where no cloud provider has a firewall; None elsewhere."""
+    if host.role is not Role.HOME:
+        return None
+    return remedy(Mender.YOU, forwarding(host.name, port, line_of(context), address))
+
+
 def judge_service(
-    host: str, port: int, address: str, vantage: str, tries: Sequence[Measurement]
+    host: str,
+    port: int,
+    address: str,
+    vantage: str,
+    tries: Sequence[Measurement],
+    *,
+    mend: Remedy | None = None,
 ) -> Iterator[Finding]:
-    """A planned port after the deployment."""
+    """A planned port after the deployment; ``mend`` is what lets it in, if not a firewall rule."""
     if not tries or (":" in address and all(item.error == "unreachable" for item in tries)):
         return
     values: Values = {"host": host, "port": port, "vantage": vantage}
@@ -127,7 +156,7 @@ def judge_service(
             msg("Port {port} of {host} does not answer {vantage}.", **values),
             confidence=Confidence.MEDIUM,
             evidence=evidence,
-            remedy=open_port(values),
+            remedy=mend or open_port(values),
         )
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from assistant.answers import Answers
 from assistant.findings import THIS_COMPUTER, Finding, Measurement
+from assistant.plan.compile import compile_plan
 from assistant.plan.model import HostPlan, Plan, Record
 from assistant.setup import Host, Login, Role, Setup
 from assistant.text import msg
 from checks.frame import Context
+from tests.option_setups import setup as option_setup
 
 ADDRESS = "203.0.113.9"
 NAME = "chat.example.org"
@@ -70,6 +72,35 @@ def context(**more: Any) -> Context:
         **more,
     }
     return Context(**values)
+
+
+def of_option(option: int, **more: Any) -> Context:
+    """What a check gets to look at in an option, from this computer and all its hosts.
+
+    ``settings`` are changes of settings, ``changes`` changes of the setup; the rest is the
+    context's.
+    """
+    made = option_setup(option, **more.pop("changes", {}))
+    settings = made.settings.model_copy(update=more.pop("settings", {}))
+    made = made.model_copy(update={"settings": settings})
+    values: dict[str, Any] = {
+        "setup": made,
+        "plan": compile_plan(made),
+        "phase": "after",
+        "nonce": "nonce 1",
+        "vantages": (THIS_COMPUTER, *(host.name for host in made.hosts)),
+        "subjects": tuple(host.name for host in made.hosts),
+        **more,
+    }
+    return Context(**values)
+
+
+def texts(findings: Sequence[Finding]) -> str:
+    """All words of findings, as they are shown: a template that lacks a value would raise."""
+    words = [str(part) for f in findings for part in (f.summary, f.why or "")]
+    words += [str(f.remedy.text) for f in findings if f.remedy is not None]
+    assert not any("{" in word for word in words)
+    return "\n".join(words)
 
 
 def brief(findings: Sequence[Finding]) -> list[tuple[str, str, str]]:

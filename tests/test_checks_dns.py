@@ -15,9 +15,10 @@ from assistant.findings import THIS_COMPUTER, Measurement
 from assistant.plan.model import Record
 from assistant.text import msg
 from assistant.vantage import Probe
-from checks.dns import CONTROL_NAME, DnsCheck, DnsServersCheck, DnsZoneCheck, own_servers
+from checks.dns import CONTROL_NAME, DnsCheck
 from checks.dns_rules import judge_forging, judge_record, judge_system
 from checks.dns_wire import Answer, ancestors, ask, read
+from checks.dns_zone import DnsServersCheck, DnsZoneCheck, own_servers
 from tests.checks_values import ADDRESS, NAME, brief, context, measured
 
 OLD = "203.0.113.7"

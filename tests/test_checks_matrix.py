@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from assistant.findings import THIS_COMPUTER, Measurement
-from checks.matrix import (
+from checks.matrix import MatrixCheck
+from checks.matrix_rules import (
     ASKED,
-    MatrixCheck,
     Names,
     judge_answer,
     judge_answers,

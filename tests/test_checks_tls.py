@@ -13,16 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from assistant.findings import THIS_COMPUTER, Measurement, Status
+from checks.certificates import covers, judge_certificate, read_certificate
 from checks.served import served
-from checks.tls import (
-    Hellos,
-    TlsCheck,
-    covers,
-    judge_certificate,
-    judge_hellos,
-    judge_itself,
-    read_certificate,
-)
+from checks.tls import TlsCheck
+from checks.tls_rules import Hellos, judge_hellos, judge_itself
 from tests.checks_values import ADDRESS, NAME, context, measured
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

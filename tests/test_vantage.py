@@ -11,9 +11,19 @@ from typing import Any
 
 import pytest
 
+from assistant.errors import AssistantError
 from assistant.findings import THIS_COMPUTER
 from assistant.onhost import measure
-from assistant.vantage import LocalVantage, Probe, SessionVantage, Vantage, VantageError, Visitor
+from assistant.text import msg
+from assistant.vantage import (
+    LocalVantage,
+    LostSession,
+    Probe,
+    SessionVantage,
+    Vantage,
+    VantageError,
+    Visitor,
+)
 
 
 def free_port() -> int:
@@ -133,7 +143,7 @@ def test_listening_is_over_when_the_visitors_came() -> None:
                 id="p", kind="tcp", repeat=2, fields={"host": "127.0.0.1", "port": port, "read": 99}
             )
             found = await vantage.measure((probe,), 5)
-            assert [item.data["banner"] for item in found] == ["nonce 1", "nonce 1"]
+            assert [item.data["banner"] for item in found] == ["nonce 1 127.0.0.1"] * 2
         return listening.visitors
 
     start = time.monotonic()
@@ -165,3 +175,16 @@ def test_listeners_that_never_start_are_an_error() -> None:
 
     asyncio.run(go())
     assert session.closed == 1
+
+
+def test_a_host_that_is_down_is_a_vantage_that_cannot_measure() -> None:
+    error = AssistantError("timeout", msg("It does not answer."))
+    vantage = SessionVantage("home", LostSession(error))
+
+    async def try_it() -> None:
+        with pytest.raises(AssistantError, match="does not answer"):
+            await vantage.facts()
+        with pytest.raises(AssistantError, match="does not answer"):
+            await vantage.measure([Probe(id="x", kind="tcp")], 1.0)
+
+    asyncio.run(try_it())

@@ -27,6 +27,7 @@ from typing import Any
 
 from assistant.onhost.measure_errors import classify
 from assistant.onhost.measure_exchange import Attempt, clock, resolve, tcp, udp
+from assistant.onhost.measure_home import hops, public_file, router
 from assistant.onhost.measure_http import http_request
 from assistant.onhost.measure_listen import listen
 from assistant.onhost.measure_tls import tls
@@ -39,6 +40,9 @@ PROBES: dict[str, Callable[[Attempt], None]] = {
     "udp": udp,
     "listen": listen,
     "clock": clock,
+    "router": router,
+    "hops": hops,
+    "file": public_file,
 }
 """What each kind of probe does: fills ``attempt.data``, raises when the exchange fails."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 from urllib.parse import urlsplit
 
@@ -33,7 +34,8 @@ def http_request(attempt: Attempt) -> None:
     ``address`` is connected to instead of what the name resolves to; ``host_header`` replaces the
     Host header (and with TLS, not the name in the handshake); ``method``, ``headers`` (object),
     ``body`` (text); ``max_bytes`` of the answer (at most 8 KB). ``verify``, ``ca`` as in ``tls``.
-    ``data``: ``status``, ``headers`` (lower-case, some), ``body`` (text), ``truncated``.
+    ``data``: ``status``, ``headers`` (lower-case, some), ``body`` (text; with ``raw`` in base64
+    instead), ``truncated``.
     """
     secure, name, port, path = http_target(attempt.text("url"))
     sock = connect(attempt, attempt.text("address", name), port)
@@ -69,6 +71,10 @@ def http_request(attempt: Attempt) -> None:
             break
         got += part
     attempt.data["truncated"] = len(got) > limit
-    attempt.data["body"] = got[:limit].decode("utf-8", "replace")
+    got = got[:limit] if attempt.data["truncated"] else got
+    if attempt.probe.get("raw"):
+        attempt.data["body"] = base64.b64encode(got).decode("ascii")
+    else:
+        attempt.data["body"] = got.decode("utf-8", "replace")
     if answer.length and not attempt.data["truncated"]:
         raise http.client.IncompleteRead(got, answer.length)

@@ -91,7 +91,8 @@ def listen(attempt: Attempt) -> None:
     """Listen on ``port`` (0: any) for ``seconds``, or until ``expect`` visitors were answered.
 
     Once bound, pushes ``{"event": "listening", "probe", "port"}``. Each visitor gets the line
-    ``nonce``, then the end of the stream, and is pushed as ``{"event": "peer", "probe",
+    ``nonce`` (with ``tell``: followed by a space and the visitor's address as seen here), then the
+    end of the stream, and is pushed as ``{"event": "peer", "probe",
     "address", "state"}``: ``answered``, or ``half-open`` for one whose first packet arrived but
     who never completed the connection, because our answer did not get there (seen on Linux
     only). ``data``: ``port``, ``peers`` (the same objects). Fails as ``in-use`` with
@@ -103,7 +104,8 @@ def listen(attempt: Attempt) -> None:
     servers = [attempt.keep(server) for server in _bound(attempt, port)]
     attempt.data.pop("owner", None)
     port = servers[0].getsockname()[1]
-    nonce = attempt.text("nonce").encode() + b"\n"
+    nonce = attempt.text("nonce")
+    tell = bool(attempt.probe.get("tell"))
     expect = int(attempt.number("expect"))
     probe = attempt.text("id")
     peers: list[dict[str, Any]] = []
@@ -128,8 +130,10 @@ def listen(attempt: Attempt) -> None:
             if server in ready:
                 with contextlib.suppress(OSError):
                     visitor, where = server.accept()
-                    _answer(attempt, visitor, nonce, leaving)
-                    note(plain(where[0]), "answered")
+                    address = plain(where[0])
+                    line = f"{nonce} {address}" if tell else nonce
+                    _answer(attempt, visitor, line.encode() + b"\n", leaving)
+                    note(address, "answered")
         leaving = _see_off(leaving, ready)
         for remote in _half_open(port):
             if remote not in half_open and len(half_open) < MAX_PEERS:
@@ -138,12 +142,12 @@ def listen(attempt: Attempt) -> None:
 
 
 def _answer(
-    attempt: Attempt, visitor: socket.socket, nonce: bytes, leaving: list[tuple[float, Any]]
+    attempt: Attempt, visitor: socket.socket, line: bytes, leaving: list[tuple[float, Any]]
 ) -> None:
     attempt.keep(visitor)
     visitor.setblocking(False)
     with contextlib.suppress(OSError):
-        visitor.sendall(nonce)
+        visitor.sendall(line)
         visitor.shutdown(socket.SHUT_WR)
     leaving.append((time.monotonic() + _LINGER, visitor))
 

@@ -8,12 +8,32 @@ import socket
 import ssl
 import time
 
-from assistant.onhost.measure_exchange import Attempt, connect
+from assistant.onhost.measure_exchange import MAX_READ, Attempt, connect
+
+_PADDING = [f"x-padding-{number}-" + "x" * 200 for number in range(8)]
+"""Protocols nobody speaks: offered along with a real one they make a hello longer than a packet."""
+
+_PAUSE = 0.5
+_REFUSAL = 2.0
+"""Seconds in which a server that wants another client certificate has said so."""
 
 
-def context(ca: str = "", *, verify: bool = True) -> ssl.SSLContext:
-    """A client context on the system's trust store, plus certificates in PEM text."""
-    made = ssl.create_default_context()
+def context(
+    ca: str = "", *, verify: bool = True, authority: str = "", large: bool = False, alpn: str = ""
+) -> ssl.SSLContext:
+    """A client context on the system's trust store, plus certificates in PEM text.
+
+    ``authority``: the path of a file with the only certificates to trust. ``large``: the hello is
+    longer than one packet. ``alpn``: the one protocol to offer.
+    """
+    made = ssl.create_default_context(cafile=authority or None)
+    if authority:
+        # Python 3.13 asks for fields that an authority of a few hosts has no use for.
+        made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if large:
+        made.set_alpn_protocols(["http/1.1", *_PADDING])
+    if alpn:
+        made.set_alpn_protocols([alpn])
     if ca:
         made.load_verify_locations(cadata=ca)
     if not verify:
@@ -53,14 +73,31 @@ def tls(attempt: Attempt) -> None:
     fails as ``tls-verify`` with ``verify_code`` (OpenSSL's number) and ``verify_text``, and a
     second handshake fetches it all the same. ``data``: ``version``, ``der`` (the leaf
     certificate, base64), ``sha256`` (of the leaf), ``handshake_ms``.
+
+    ``authority``, ``certificate`` and ``key`` are paths on this machine: of the only certificates
+    to trust, and of our own certificate and its key. ``large`` sends a hello of more than one
+    packet, ``alpn`` offers a protocol. ``send`` (base64) is written afterwards; ``read`` (bytes) is
+    how much of the answer goes to ``data.reply`` (base64) at most; it has ended when nothing comes
+    for a moment. Without them ``settle`` waits a moment to see whether the other side accepts our
+    certificate, which TLS 1.3 tells only after the handshake: a refusal fails as ``tls-handshake``
+    or ``closed``.
     """
     host, port, name = attempt.text("host"), attempt.port(), attempt.text("sni")
     verify = bool(attempt.probe.get("verify", True))
     attempt.data["sni"] = name
     sock = connect(attempt, host, port)
-    made = context(attempt.text("ca"), verify=verify)
+    made = context(
+        attempt.text("ca"),
+        verify=verify,
+        authority=attempt.text("authority"),
+        large=bool(attempt.probe.get("large")),
+        alpn=attempt.text("alpn"),
+    )
+    if attempt.text("certificate"):
+        made.load_cert_chain(attempt.text("certificate"), attempt.text("key"))
     try:
-        _describe(attempt, handshake(attempt, sock, made, name))
+        wrapped = handshake(attempt, sock, made, name)
+        _describe(attempt, wrapped)
     except ssl.SSLCertVerificationError as error:
         attempt.data["verify_code"] = error.verify_code
         attempt.data["verify_text"] = str(error.verify_message)
@@ -70,3 +107,40 @@ def tls(attempt: Attempt) -> None:
         except OSError as second:
             attempt.data["second"] = str(second)[:200]
         raise error from None
+    _talk(attempt, wrapped)
+
+
+def _talk(attempt: Attempt, wrapped: ssl.SSLSocket) -> None:
+    if attempt.text("send"):
+        wrapped.settimeout(attempt.left())
+        wrapped.sendall(attempt.payload("send"))
+    wanted = min(MAX_READ, int(attempt.number("read")))
+    if wanted > 0:
+        got = _read(attempt, wrapped, wanted)
+        attempt.data["reply"] = base64.b64encode(got).decode("ascii")
+    elif attempt.probe.get("settle"):
+        wrapped.settimeout(min(_REFUSAL, attempt.left()))
+        try:
+            ended = not wrapped.recv(1)
+        except TimeoutError:
+            return
+        if ended:
+            raise EOFError("closed after the handshake")
+
+
+def _read(attempt: Attempt, wrapped: ssl.SSLSocket, wanted: int) -> bytes:
+    got = b""
+    while len(got) < wanted:
+        wrapped.settimeout(min(_PAUSE, attempt.left()) if got else attempt.left())
+        try:
+            part = wrapped.recv(wanted - len(got))
+        except OSError:
+            if got:
+                break
+            raise
+        if not part:
+            break
+        got += part
+    if not got:
+        raise EOFError("closed without a byte")
+    return got
