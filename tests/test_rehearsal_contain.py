@@ -21,11 +21,14 @@ OUTER = "import sys; from assistant.rehearsal.contain import run_contained; "
 OUTER += "sys.exit(run_contained(sys.argv[1:], {'MARK': 'seen'}))"
 IN_LAB = """
 import asyncio, sys
-from assistant.rehearsal.lab import Lab
+from assistant.rehearsal.lab import Border, Lab
 from assistant.rehearsal.outside import make_ready
 async def main():
-    prepared = make_ready(1, ("trixie", "bookworm"))
-    async with await Lab.start(prepared, report=lambda line: None) as lab:
+    prepared = make_ready(("trixie", "bookworm"))
+    async with await Lab.start(
+        prepared, report=lambda line: None, border=Border(rtt_ms=10)
+    ) as lab:
+        await lab.home_line()
         await lab.boot("outside")
         print("ready", flush=True)
         await asyncio.sleep(600)

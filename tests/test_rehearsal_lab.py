@@ -31,7 +31,7 @@ def contained() -> None:
 
 
 async def start() -> Lab:
-    return await Lab.start(make_ready(1, RELEASES), report=print)
+    return await Lab.start(make_ready(RELEASES), report=print)
 
 
 async def ssh(lab: Lab, host: LabHost, user: str, *command: str, text: str = "") -> tuple[int, str]:

@@ -15,7 +15,7 @@ from assistant.rehearsal.addresses import Address
 from assistant.rehearsal.commands import Completed, run_async
 from assistant.rehearsal.disks import Disk
 from assistant.rehearsal.errors import RehearsalError, tail_of_file
-from assistant.rehearsal.network import inside
+from assistant.rehearsal.network import Wire, inside
 from assistant.rehearsal.processes import Daemon, wait_until
 from assistant.rehearsal.provision import LabUser
 
@@ -50,10 +50,10 @@ class Host:
     """The machine behind a LabHost: it can be on or off, its disk stays."""
 
     def __init__(
-        self, facts: LabHost, subnet: int, disk: Disk, folder: Path, cgroups: Sequence[Path]
+        self, facts: LabHost, wire: Wire, disk: Disk, folder: Path, cgroups: Sequence[Path]
     ) -> None:
         self.facts = facts
-        self.subnet = subnet
+        self.wire = wire
         self.disk = disk
         self.images_taken = False
         self._leader: int | None = None

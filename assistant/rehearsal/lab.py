@@ -4,86 +4,66 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from assistant.rehearsal import leftovers, portscan, webserver
-from assistant.rehearsal.addresses import (
-    FIRST_HOST_SUBNET,
-    LAST_HOST_SUBNET,
-    MIRROR,
-    OPERATOR,
-    RESOLVER,
-    address,
-)
-from assistant.rehearsal.authority import DIRECTORY_URL, Acme, ServiceAuthority
+from assistant.rehearsal import leftovers, portscan
+from assistant.rehearsal.addresses import RESOLVER, Side
+from assistant.rehearsal.authority import Acme, ServiceAuthority
+from assistant.rehearsal.border import Border
 from assistant.rehearsal.cache import Report, remove_tree
 from assistant.rehearsal.commands import Completed, run_async
-from assistant.rehearsal.contain import SYSTEM_TRUST, TRUST_FILE, work_folder
+from assistant.rehearsal.contain import TRUST_FILE, work_folder
+from assistant.rehearsal.devices import Device
 from assistant.rehearsal.disks import DeployedImage, Disk
 from assistant.rehearsal.errors import RehearsalError
+from assistant.rehearsal.facts import LabFacts, gather_facts
+from assistant.rehearsal.home import Home
+from assistant.rehearsal.home_rules import Line
 from assistant.rehearsal.hosts import Host, LabHost
-from assistant.rehearsal.names import MIRROR_NAME, Names, Tsig
-from assistant.rehearsal.network import ROUTER, Network, inside
+from assistant.rehearsal.names import Names, Tsig
+from assistant.rehearsal.network import inside
+from assistant.rehearsal.packages import PackageMirror
 from assistant.rehearsal.prepare import Prepared
-from assistant.rehearsal.processes import Daemon
 from assistant.rehearsal.provision import DEFAULT_USERS, LabUser, Trust, host_keys, provision
-from assistant.rehearsal.services import NAMESPACE, ServicesRoot
-from assistant.rehearsal.wheels import write_index
+from assistant.rehearsal.services import ServicesRoot
+from assistant.rehearsal.sides import Sides
 
-__all__ = ["DeployedImage", "Lab", "LabFacts", "LabHost", "LabUser", "RehearsalError", "Tsig"]
+__all__ = [
+    "Border",
+    "DeployedImage",
+    "Device",
+    "Home",
+    "Lab",
+    "LabFacts",
+    "LabHost",
+    "LabUser",
+    "Line",
+    "RehearsalError",
+    "Tsig",
+]
 
 DEFAULT_ZONES = ("family.example",)
 SCAN_TIMEOUT = 120.0
-RESERVED_NAMES = (ROUTER, NAMESPACE, "operator")
 
 
-@dataclass(frozen=True)
-class LabFacts:
-    """What a setup in the practice internet has to be told; fixed while the lab runs."""
-
-    operator_ipv4: str
-    operator_ipv6: str
-    resolver_ipv4: str
-    resolver_ipv6: str
-    debs_url: str
-    """The Debian mirror: suites are release names, the component is main."""
-    signing_key: str
-    """The mirror's public key, armored."""
-    wheels_url: str
-    """A PEP 503 index, https with the lab's authority."""
-    pip_conf: str
-    """What /etc/pip.conf has to say on a host."""
-    acme_directory: str
-    acme_authority: Path
-    """PEM of the authority of the ACME server's own API, and of the wheels' server."""
-    acme_root: Path
-    """PEM of the root of every certificate it issues."""
-    trust_bundle: Path
-    """PEM: the machine's public authorities and the lab's two."""
-    tsig: Tsig
-    """May change every record of the zone, as a user's key at a DNS provider."""
-    tsig_txt: Tsig
-    """May change TXT records only, as a server that renews certificates should."""
-    zone: str
-    operator_key: Path
-    """The operator's private SSH key (ed25519, mode 0600)."""
-    operator_public_key: str
-
-
-class Lab:
+class Lab(Sides):
     """A running practice internet. Use `async with await Lab.start(...) as lab`."""
 
     facts: LabFacts
 
     def __init__(
-        self, prepared: Prepared, run_folder: Path, report: Report, zones: Sequence[str]
+        self,
+        prepared: Prepared,
+        run_folder: Path,
+        report: Report,
+        zones: Sequence[str],
+        border: Border | None,
     ) -> None:
         self._prepared = prepared
         self._run_folder = run_folder
@@ -92,14 +72,13 @@ class Lab:
         self.workdir = workdir
         """The folder of this lab; everything in it goes when the lab stops."""
         self._report = report
-        self._network = Network()
         self._services = ServicesRoot(prepared, workdir)
+        super().__init__(border, workdir, self._services.folder.parent)
         self._authority = ServiceAuthority(workdir / "authority")
-        self._names = Names(self._services, zones)
+        self._names = Names(self._services, zones, two_sided=border is not None)
         self._acme = Acme(self._services, self._authority, workdir / "acme-root.pem")
-        self._web = Daemon("The package mirror", self._services.log("mirror"))
-        self._hosts: dict[str, Host] = {}
-        self._booting = asyncio.Lock()
+        mirror_log = self._services.log("mirror")
+        self._mirror = PackageMirror(prepared, workdir / "mirror", mirror_log)
 
     @classmethod
     async def start(
@@ -109,13 +88,15 @@ class Lab:
         workdir: Path | None = None,
         report: Report,
         zones: Sequence[str] = DEFAULT_ZONES,
+        border: Border | None = None,
     ) -> Lab:
         """Bring up network, names, certificates and packages; takes one to two seconds.
 
         Only inside the containment, and one at a time; `workdir` is where it makes its folder
-        (None: in the folder of the run). Raises RehearsalError.
+        (None: in the folder of the run). With a `border` there are two sides, the operator being
+        inside, and each has its public resolver. Raises RehearsalError.
         """
-        lab = cls(prepared, workdir or work_folder(), report, zones)
+        lab = cls(prepared, workdir or work_folder(), report, zones, border)
         try:
             await lab._start()
         except BaseException:
@@ -127,63 +108,28 @@ class Lab:
         self._report("Starting the practice internet.")
         await self._network.start()
         await self._services.start(self._network)
+        await self._start_sides()
         await asyncio.gather(self._names.start(), self._authority.start(), self._make_key())
-        await asyncio.gather(self._acme.start(), self._start_mirror())
+        await asyncio.gather(self._acme.start(), self._mirror.start(self._authority))
         self._trust = Trust((self._authority.certificate, self._acme.root))
-        self.facts = self._gather_facts()
+        self.facts = gather_facts(
+            self._names,
+            self._trust,
+            self._run_folder / TRUST_FILE,
+            self.workdir / "operator-key",
+            self._prepared.signing_key,
+            two_sided=self._border is not None,
+        )
+        self._ask(self._resolver("inside"))
 
     async def _make_key(self) -> None:
         key = self.workdir / "operator-key"
         what = ["-t", "ed25519", "-N", "", "-C", "operator", "-f", str(key)]
         await run_async(["ssh-keygen", "-q", *what], timeout=20)
 
-    async def _start_mirror(self) -> None:
-        folder = self.workdir / "mirror"
-        for release in self._prepared.releases:
-            for kind in ("dists", "pool"):
-                link = folder / "debian" / kind / release.release
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(release.debs / kind / release.release)
-        found = [path for each in self._prepared.releases for path in each.wheels.iterdir()]
-        await asyncio.to_thread(write_index, found, folder / "simple")
-        certificate, key = await self._authority.issue([MIRROR_NAME], [MIRROR.ipv4, MIRROR.ipv6])
-        server = [sys.executable, "-I", str(webserver.__file__), "--folder", str(folder)]
-        server += ["--certificate", str(certificate), "--key", str(key)]
-        await self._web.start(inside(NAMESPACE, [*server, MIRROR.ipv4, MIRROR.ipv6]))
-
-        async def answers() -> bool:
-            _, writer = await asyncio.open_connection(MIRROR.ipv4, 443)
-            writer.close()
-            return True
-
-        await self._web.ready(answers)
-
-    def _gather_facts(self) -> LabFacts:
-        bundle = self._run_folder / TRUST_FILE
-        parts = [SYSTEM_TRUST] if SYSTEM_TRUST.exists() else []
-        parts += self._trust.certificates
-        bundle.write_text("".join(part.read_text() for part in parts))
-        wheels = f"https://{MIRROR_NAME}/simple/"
-        key = self.workdir / "operator-key"
-        return LabFacts(
-            operator_ipv4=OPERATOR.ipv4,
-            operator_ipv6=OPERATOR.ipv6,
-            resolver_ipv4=RESOLVER.ipv4,
-            resolver_ipv6=RESOLVER.ipv6,
-            debs_url=f"http://{MIRROR_NAME}/debian",
-            signing_key=self._prepared.signing_key,
-            wheels_url=wheels,
-            pip_conf=f"[global]\nindex-url = {wheels}\n",
-            acme_directory=DIRECTORY_URL,
-            acme_authority=self._authority.certificate,
-            acme_root=self._acme.root,
-            trust_bundle=bundle,
-            tsig=self._names.key,
-            tsig_txt=self._names.narrow_key,
-            zone=self._names.zones[0],
-            operator_key=key,
-            operator_public_key=key.with_suffix(".pub").read_text().strip(),
-        )
+    def _ask(self, resolver: str) -> None:
+        """Let the operator's computer ask that resolver."""
+        (self._run_folder / "resolv.conf").write_text(f"nameserver {resolver}\n")
 
     async def boot(
         self,
@@ -195,21 +141,22 @@ class Lab:
         disk: str | None = None,
         python: bool = True,
         sshd_port: int = 22,
+        side: Side = "outside",
     ) -> LabHost:
         """Make a host and boot it; returns when SSH answers (about a second). RehearsalError.
 
         `lower` boots a clone of a deployed host, with an identity of its own. `disk` (such as
         "600M") puts all it writes on an ext4 of that size. `python=False` takes python3 away.
+        A host at "home" (which needs a home line) is in the LAN.
         """
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name) or name in RESERVED_NAMES:
-            raise RehearsalError(f"{name!r} cannot be the name of a host.")
+        self._check_name(name)
         if lower is None:
             try:
                 image = self._prepared.of(release).image
             except KeyError as error:
                 raise RehearsalError(f"No image of {release} was prepared.") from error
             lower = DeployedImage(release, (image,))
-        host = await self._make_host(name, lower, disk, sshd_port)
+        host = await self._make_host(name, lower, disk, sshd_port, side)
         try:
             await host.disk.mount()
             known = await provision(
@@ -220,6 +167,7 @@ class Lab:
                 trust=self._trust,
                 sshd_port=sshd_port,
                 python=python,
+                resolver=self._resolver(side),
             )
             host.facts = LabHost(
                 name=name,
@@ -237,33 +185,25 @@ class Lab:
         return host.facts
 
     async def _make_host(
-        self, name: str, lower: DeployedImage, disk: str | None, sshd_port: int
+        self, name: str, lower: DeployedImage, disk: str | None, sshd_port: int, side: Side
     ) -> Host:
         async with self._booting:
-            if name in self._hosts:
-                raise RehearsalError(f"There is a host named {name} already.")
-            taken = {host.subnet for host in self._hosts.values()}
-            free = (n for n in range(FIRST_HOST_SUBNET, LAST_HOST_SUBNET) if n not in taken)
-            subnet = next(free)
-            where = address(subnet)
+            self._check_name(name)
+            wire = await self._attach(name, side)
+            where = wire.address
             folder = self.workdir / "hosts.d" / name
             folder.mkdir(parents=True, exist_ok=True)
             facts = LabHost(name, lower.release, where.ipv4, where.ipv6, sshd_port, (), ())
             groups = [group / name for group in leftovers.run_cgroups(self._run_folder.name)]
-            host = Host(facts, subnet, Disk(folder, lower, disk), folder, groups)
-            await self._network.attach(name, subnet, (where,))
+            host = Host(facts, wire, Disk(folder, lower, disk), folder, groups)
             self._hosts[name] = host
             return host
 
-    def _host(self, name: str) -> Host:
-        try:
-            return self._hosts[name]
-        except KeyError:
-            raise RehearsalError(f"There is no host named {name} in the lab.") from None
-
     def host(self, name: str) -> LabHost:
-        """The facts of a host that was booted."""
-        return self._host(name).facts
+        """The facts of a host that was booted, with its addresses of now."""
+        host = self._host(name)
+        where = host.wire.address
+        return replace(host.facts, ipv4=where.ipv4, ipv6=where.ipv6)
 
     async def power_off(self, name: str) -> None:
         """Shut a host down cleanly (about 2 s)."""
@@ -283,11 +223,14 @@ class Lab:
         await self._host(name).power_on()
 
     async def remove(self, name: str) -> None:
-        """Pull the plug and throw the host away; images taken from it stay usable."""
+        """Pull the plug and throw a host (or device) away; images taken from it stay usable."""
+        if name in self._devices:
+            await self._devices.pop(name).wire.detach()
+            return
         host = self._host(name)
         await host.power_cut()
         await host.disk.remove(keep_layers=host.images_taken)
-        await self._network.detach(name, host.subnet)
+        await host.wire.detach()
         del self._hosts[name]
 
     async def snapshot(self, name: str) -> DeployedImage:
@@ -362,14 +305,16 @@ class Lab:
 
     async def stop(self) -> None:
         """Cut every host's power and end everything; never raises for what is already gone."""
-        for name in list(self._hosts):
+        for name in [*self._hosts, *self._devices]:
             try:
                 await self.remove(name)
             except RehearsalError as error:
                 self._report(error.sentence)
-        await self._web.stop()
+        self._ask(RESOLVER.ipv4)
+        await self._mirror.stop()
         await self._acme.stop()
         await self._names.stop()
+        await self._stop_sides()
         await self._services.stop()
         await self._network.stop()
         remove_tree(self.workdir)

@@ -1,7 +1,8 @@
-"""The lab's names: knot as every authoritative server from the root down, unbound as resolver."""
+"""The lab's names: knot as every authoritative server from the root down, unbound as resolvers."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import secrets
 from collections.abc import Sequence
@@ -16,7 +17,14 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 
-from assistant.rehearsal.addresses import ACME, AUTHORITATIVE, MIRROR, RESOLVER
+from assistant.rehearsal.addresses import (
+    ACME,
+    AUTHORITATIVE,
+    INSIDE_RESOLVER,
+    MIRROR,
+    RESOLVER,
+    Address,
+)
 from assistant.rehearsal.errors import RehearsalError
 from assistant.rehearsal.processes import Daemon
 from assistant.rehearsal.services import ServicesRoot
@@ -49,19 +57,51 @@ def new_tsig(name: str, zone: str) -> Tsig:
     return Tsig(name, ALGORITHM, secret, AUTHORITATIVE.ipv4, zone)
 
 
-class Names:
-    """The two DNS servers. `key` may change everything, `narrow_key` only TXT records."""
+class Resolver:
+    """One unbound, with its own cache."""
 
-    def __init__(self, services: ServicesRoot, zones: Sequence[str]) -> None:
+    def __init__(self, services: ServicesRoot, name: str, address: Address) -> None:
+        self._services = services
+        self._name = name
+        self._address = address
+        self._program = Daemon("The resolver", services.log(name))
+
+    async def start(self) -> None:
+        """Start it; the authoritative server answers already. Raises RehearsalError."""
+        conf = self._services.folder / f"{self._name}.conf"
+        conf.write_text(_unbound_conf(self._name, self._address))
+        program = ["/usr/sbin/unbound", "-d", "-p", "-c", f"/lab/{self._name}.conf"]
+        await self._program.start(self._services.command(*program))
+        await self._program.ready(lambda: _answers(self._address.ipv4))
+
+    async def forget(self, name: str) -> None:
+        """Drop what is remembered of a name and those below it."""
+        flush = ["-c", f"/lab/{self._name}.conf", "flush_zone", name]
+        await self._services.run(["/usr/sbin/unbound-control", *flush])
+
+    async def stop(self) -> None:
+        """Stop it."""
+        await self._program.stop()
+
+
+class Names:
+    """The DNS servers. `key` may change everything, `narrow_key` only TXT records.
+
+    `two_sided` adds a second resolver, the one of the inside.
+    """
+
+    def __init__(self, services: ServicesRoot, zones: Sequence[str], two_sided: bool) -> None:
         self._services = services
         self.zones = tuple(zones)
         self.key = new_tsig("operator-key", zones[0])
         self.narrow_key = new_tsig("certificate-key", zones[0])
         self._knot = Daemon("The authoritative DNS server", services.log("knot"))
-        self._unbound = Daemon("The resolver", services.log("unbound"))
+        self._resolvers = [Resolver(services, "unbound", RESOLVER)]
+        if two_sided:
+            self._resolvers.append(Resolver(services, "unbound-inside", INSIDE_RESOLVER))
 
     async def start(self) -> None:
-        """Start both servers. Raises RehearsalError."""
+        """Start the servers. Raises RehearsalError."""
         lab = self._services.folder
         for folder in ("zones", "knot", "knot/db"):
             (lab / folder).mkdir()
@@ -73,18 +113,15 @@ class Names:
             f". 3600 NS {SERVER_NAME}.\n{SERVER_NAME}. 3600 A {AUTHORITATIVE.ipv4}\n"
             f"{SERVER_NAME}. 3600 AAAA {AUTHORITATIVE.ipv6}\n"
         )
-        (lab / "unbound.conf").write_text(_unbound_conf())
         # knot first: unbound asks for the root's servers as soon as it starts.
         await self._knot.start(self._services.command("/usr/sbin/knotd", "-c", "/lab/knot.conf"))
         await self._knot.ready(lambda: _answers(AUTHORITATIVE.ipv4))
-        await self._unbound.start(
-            self._services.command("/usr/sbin/unbound", "-d", "-p", "-c", "/lab/unbound.conf")
-        )
-        await self._unbound.ready(lambda: _answers(RESOLVER.ipv4))
+        await asyncio.gather(*(resolver.start() for resolver in self._resolvers))
 
     async def stop(self) -> None:
-        """Stop both servers."""
-        await self._unbound.stop()
+        """Stop the servers."""
+        for resolver in self._resolvers:
+            await resolver.stop()
         await self._knot.stop()
 
     async def set(self, name: str, kind: str, values: Sequence[str], ttl: int) -> None:
@@ -123,10 +160,8 @@ class Names:
         if reply.rcode() != dns.rcode.NOERROR:
             code = dns.rcode.to_text(reply.rcode())
             raise RehearsalError(f"The DNS server refused to change {name} ({code}).")
-        # Tests change records all the time; nobody has to sit out the resolver's cache.
-        await self._services.run(
-            ["/usr/sbin/unbound-control", "-c", "/lab/unbound.conf", "flush_zone", name]
-        )
+        # Tests change records all the time; nobody has to sit out the resolvers' caches.
+        await asyncio.gather(*(resolver.forget(name) for resolver in self._resolvers))
 
     def _knot_conf(self, served: Sequence[str]) -> str:
         keys = "".join(
@@ -204,10 +239,10 @@ def _parent(zone: str) -> str:
     return zone.partition(".")[2] or "."
 
 
-def _unbound_conf() -> str:
+def _unbound_conf(name: str, where: Address) -> str:
     return f"""server:
-    interface: {RESOLVER.ipv4}
-    interface: {RESOLVER.ipv6}
+    interface: {where.ipv4}
+    interface: {where.ipv6}
     access-control: 0.0.0.0/0 allow
     access-control: ::/0 allow
     module-config: "iterator"
@@ -216,8 +251,8 @@ def _unbound_conf() -> str:
     cache-max-negative-ttl: 1
     infra-host-ttl: 5
     num-threads: 1
-    outgoing-interface: {RESOLVER.ipv4}
-    outgoing-interface: {RESOLVER.ipv6}
+    outgoing-interface: {where.ipv4}
+    outgoing-interface: {where.ipv6}
     username: ""
     chroot: ""
     directory: /lab
@@ -227,7 +262,7 @@ def _unbound_conf() -> str:
     do-daemonize: no
 remote-control:
     control-enable: yes
-    control-interface: /lab/unbound.socket
+    control-interface: /lab/{name}.socket
     control-use-cert: no
 """
 

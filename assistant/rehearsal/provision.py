@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from assistant.rehearsal.addresses import RESOLVER
 from assistant.rehearsal.cache import remove_tree
 from assistant.rehearsal.commands import run, run_async
 
@@ -62,9 +61,10 @@ async def provision(
     trust: Trust,
     sshd_port: int,
     python: bool,
+    resolver: str,
 ) -> tuple[LabUser, ...]:
     """Write a host's own files below `root`; returns its users with their passwords."""
-    _write_identity(root, name, sshd_port)
+    _write_identity(root, name, sshd_port, resolver)
     _write_trust(root, trust)
     _authorize(root / "root", public_key)
     known = tuple(
@@ -86,7 +86,7 @@ def host_keys(root: Path) -> tuple[str, ...]:
     return tuple(" ".join(path.read_text().split()[:2]) for path in found)
 
 
-def _write_identity(root: Path, name: str, sshd_port: int) -> None:
+def _write_identity(root: Path, name: str, sshd_port: int, resolver: str) -> None:
     etc = root / "etc"
     for key in (etc / "ssh").glob("ssh_host_*"):
         key.unlink()
@@ -96,7 +96,7 @@ def _write_identity(root: Path, name: str, sshd_port: int) -> None:
         f"127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost ip6-localhost ip6-loopback\n"
     )
     (etc / "resolv.conf").unlink(missing_ok=True)
-    (etc / "resolv.conf").write_text(f"nameserver {RESOLVER.ipv4}\n")
+    (etc / "resolv.conf").write_text(f"nameserver {resolver}\n")
     journal = etc / "systemd/journald.conf.d/lab.conf"
     journal.parent.mkdir(parents=True, exist_ok=True)
     journal.write_text("[Journal]\nSystemMaxUse=16M\n")

@@ -22,6 +22,7 @@ PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "apt-ftparchive": "apt-utils",
     "ip": "iproute2",
+    "nft": "nftables",
     "gpg": "gnupg",
     "openssl": "openssl",
     "ssh-keygen": "openssh-client",

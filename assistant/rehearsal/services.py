@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assistant.rehearsal.addresses import SERVICES, SERVICES_SUBNET
 from assistant.rehearsal.commands import Completed, run_async
-from assistant.rehearsal.network import Network, inside
+from assistant.rehearsal.network import Network, Wire, inside
 from assistant.rehearsal.prepare import Prepared
 
 NAMESPACE = "services"
@@ -19,14 +19,13 @@ class ServicesRoot:
 
     def __init__(self, prepared: Prepared, workdir: Path) -> None:
         self._prepared = prepared
-        self._network: Network | None = None
+        self._wire: Wire | None = None
         self._root = workdir / "services" / "root"
         self.folder = workdir / "services" / "lab"
 
     async def start(self, network: Network) -> None:
         """Mount the root and attach the namespace."""
-        self._network = network
-        await network.attach(NAMESPACE, SERVICES_SUBNET, SERVICES)
+        self._wire = await network.attach(NAMESPACE, SERVICES_SUBNET, SERVICES)
         self._root.mkdir(parents=True)
         self.folder.mkdir()
         # Read-only: the mount points have to be there already.
@@ -54,14 +53,14 @@ class ServicesRoot:
 
     async def stop(self) -> None:
         """Unmount the root and take the namespace down."""
-        if self._network is None:
+        if self._wire is None:
             return
         for point in ("tmp", "run", "dev", "lab", "."):
             await run_async(
                 ["umount", "--lazy", str(self._root / point)], timeout=TIMEOUT, check=False
             )
-        await self._network.detach(NAMESPACE, SERVICES_SUBNET)
-        self._network = None
+        await self._wire.detach()
+        self._wire = None
 
     async def _mount(self, *arguments: str) -> None:
         await run_async(["mount", *arguments], timeout=TIMEOUT)

@@ -18,8 +18,12 @@ from assistant.rehearsal.commands import run
 from assistant.rehearsal.errors import RehearsalError, tail
 from assistant.rehearsal.images import PYTHON_OF
 
-WHEELS_RECIPE = 1
+WHEELS_RECIPE = 2
 DOWNLOAD_TIMEOUT = 900.0
+
+FORMER = ("matrix-synapse==1.162.0",)
+"""Releases before the ones that are deployed, so that an upgrade can be rehearsed. What they need
+besides is what the later ones need."""
 
 GLIBC_OF = {"trixie": 41, "bookworm": 36}
 """The minor version of each release's glibc 2: wheels for older ones run on it."""
@@ -73,11 +77,13 @@ def download_wheels(release: str, requirements: Sequence[str], folder: Path, pyt
         # A person's own extra folder of wheels would put files into the index that no
         # registry has; their choice of registry is kept.
         kept = {"PIP_FIND_LINKS": "", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-        done = run([*argv, *requirements], timeout=DOWNLOAD_TIMEOUT, env=kept, check=False)
-        if done.returncode != 0:
-            raise RehearsalError(
-                f"pip could not download the Python packages for {release}.", tail(done.stderr, 6)
-            )
+        for wanted in (requirements, ["--no-deps", *FORMER]):
+            done = run([*argv, *wanted], timeout=DOWNLOAD_TIMEOUT, env=kept, check=False)
+            if done.returncode != 0:
+                raise RehearsalError(
+                    f"pip could not download the Python packages for {release}.",
+                    tail(done.stderr, 6),
+                )
     files.mkdir(exist_ok=True)
 
 
