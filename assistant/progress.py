@@ -152,6 +152,12 @@ CHAPTERS: Mapping[str, Message] = {
     "web.secure_resources": msg("Encrypted website"),
     "admin": msg("Administrator"),
     "backup": msg("Backups"),
+    "hosts": msg("Names of the other server"),
+    "workers": msg("More chat processes"),
+    "links": msg("Link"),
+    "resolver": msg("Private resolver"),
+    "forward": msg("Forwarding"),
+    "dyndns": msg("Address of the line"),
     "other": msg("More"),
 }
 """Names of the parts of the work, by recipe."""

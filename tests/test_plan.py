@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 
-from assistant.answers import Answers
 from assistant.onhost.resources import (
     Certificate,
     Command,
@@ -25,7 +23,7 @@ from assistant.onhost.resources import (
 from assistant.plan.compile import compile_plan, planned_packages, planned_wheels
 from assistant.plan.errors import PlanError
 from assistant.plan.releases import RELEASES as TABLE
-from assistant.setup import DnsUpdate, Host, Login, Mirror, Role, Settings, Setup
+from assistant.setup import DnsUpdate, Login, Mirror, Settings
 from tests.plan_setups import RELEASES, V4, V6, files, only, setup
 
 MIRROR = Mirror(uri="http://241.0.0.9/debs", signing_key="-----BEGIN", pip_conf="[global]\n")
@@ -89,27 +87,6 @@ def test_the_same_setup_gives_the_same_digest_and_another_another() -> None:
     assert compile_plan(setup()).digest == compile_plan(setup()).digest
     other = setup(server_name="else.example", access_name="else.example")
     assert compile_plan(setup()).digest != compile_plan(other).digest
-
-
-@pytest.mark.parametrize("option", [2, 3, 4])
-def test_other_options_say_that_they_cannot_be_deployed_yet(option: int) -> None:
-    roles = {2: "inside outside", 3: "inside outside", 4: "home inside outside"}[option].split()
-    made = Setup(
-        name="test",
-        created=datetime(2026, 11, 1, tzinfo=UTC),
-        answers=Answers(),
-        option=option,
-        server_name="family.example",
-        access_name="family.example",
-        hosts=tuple(
-            Host(name=role, role=Role(role), login=Login(address=V4), public_ipv4=V4)
-            for role in roles
-        ),
-    )
-    with pytest.raises(PlanError) as caught:
-        compile_plan(made)
-    assert caught.value.cause == "option-unsupported"
-    assert f"Option {option} " in str(caught.value)
 
 
 def test_a_mirror_needs_the_release() -> None:

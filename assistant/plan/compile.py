@@ -12,11 +12,17 @@ from assistant.plan.recipes import (
     backup,
     base,
     certificates,
+    dyndns,
     firewall,
+    forward,
     hardening,
+    hosts,
+    links,
     postgres,
+    resolver,
     synapse,
     web,
+    workers,
 )
 from assistant.plan.records import records
 from assistant.setup import Host, Role, Setup
@@ -26,24 +32,41 @@ __all__ = ["PlanError", "compile_plan", "planned_packages", "planned_wheels"]
 
 Recipe = Callable[[Setup, Host], tuple[Resource, ...]]
 
+MATRIX: tuple[Recipe, ...] = (
+    base.resources,
+    hardening.resources,
+    # Before Synapse starts: what it finds under a name must be right from its first look.
+    hosts.resources,
+    postgres.resources,
+    synapse.resources,
+    workers.resources,
+    # Before the certificate: an authority that asks over HTTP needs port 80 open.
+    firewall.resources,
+    web.plain_resources,
+    certificates.resources,
+    web.secure_resources,
+    links.resources,
+    resolver.resources,
+    admin.resources,
+    backup.resources,
+)
+"""Every host with a Matrix server; a recipe that a role or option does not need gives nothing."""
+
+HOME: tuple[Recipe, ...] = (
+    base.resources,
+    hardening.resources,
+    firewall.resources,
+    forward.resources,
+    dyndns.resources,
+)
+
 RECIPES: dict[int, dict[Role, tuple[Recipe, ...]]] = {
-    1: {
-        Role.OUTSIDE: (
-            base.resources,
-            hardening.resources,
-            postgres.resources,
-            synapse.resources,
-            # Before the certificate: an authority that asks over HTTP needs port 80 open.
-            firewall.resources,
-            web.plain_resources,
-            certificates.resources,
-            web.secure_resources,
-            admin.resources,
-            backup.resources,
-        ),
-    },
+    1: {Role.OUTSIDE: MATRIX},
+    2: {Role.INSIDE: MATRIX, Role.OUTSIDE: MATRIX},
+    3: {Role.INSIDE: MATRIX, Role.OUTSIDE: MATRIX},
+    4: {Role.HOME: HOME, Role.INSIDE: MATRIX, Role.OUTSIDE: MATRIX},
 }
-"""For each option that can be deployed: the recipes of each role, in the order they are applied."""
+"""For each option: the recipes of each role, in the order they are applied."""
 
 
 def compile_plan(setup: Setup) -> Plan:
@@ -58,12 +81,14 @@ def compile_plan(setup: Setup) -> Plan:
             "option-unsupported",
             msg("Option {option} cannot be deployed by this version yet.", option=setup.option),
         )
+    # First: what they lack, most other things lack too, and they say it best.
+    wanted = records(setup)
     return Plan(
         option=setup.option,
         server_name=setup.server_name,
         access_name=setup.access_name,
         hosts=tuple(_host_plan(setup, host, roles[host.role]) for host in setup.hosts),
-        records=records(setup),
+        records=wanted,
     )
 
 
@@ -71,32 +96,33 @@ def _host_plan(setup: Setup, host: Host, recipes: tuple[Recipe, ...]) -> HostPla
     return HostPlan(
         host=host.name,
         resources=tuple(resource for recipe in recipes for resource in recipe(setup, host)),
-        open_tcp=firewall.open_tcp(host),
+        open_tcp=firewall.open_tcp(setup, host),
     )
 
 
-def planned_packages(plan: Plan) -> tuple[str, ...]:
-    """Names of all Debian packages the plan installs, sorted."""
+def planned_packages(plan: Plan, host: str = "") -> tuple[str, ...]:
+    """Names of all Debian packages the plan installs, sorted; those of one host when named."""
     names = {
         name
-        for resource in _resources(plan)
+        for resource in _resources(plan, host)
         if isinstance(resource, Packages)
         for name in resource.names
     }
     return tuple(sorted(names))
 
 
-def planned_wheels(plan: Plan) -> tuple[str, ...]:
-    """All pinned Python requirements of the plan, sorted."""
+def planned_wheels(plan: Plan, host: str = "") -> tuple[str, ...]:
+    """All pinned Python requirements of the plan, sorted; those of one host when named."""
     pins = {
         pin
-        for resource in _resources(plan)
+        for resource in _resources(plan, host)
         if isinstance(resource, Virtualenv)
         for pin in resource.requirements
     }
     return tuple(sorted(pins))
 
 
-def _resources(plan: Plan) -> Iterator[Resource]:
-    for host in plan.hosts:
-        yield from host.resources
+def _resources(plan: Plan, host: str) -> Iterator[Resource]:
+    for planned in plan.hosts:
+        if host in ("", planned.host):
+            yield from planned.resources

@@ -9,5 +9,6 @@ class PlanError(AssistantError):
     """A Setup that no plan can be made for; the message says what is missing.
 
     Causes: ``option-unsupported``, ``release-unknown``, ``no-address``, ``dns-update-missing``,
-    ``dns-server-name``, ``name-too-long``.
+    ``dns-server-name``, ``dns-provider-unknown``, ``dns-account-missing``, ``python-too-old``,
+    ``no-wildcard``, ``name-too-long``.
     """

@@ -14,7 +14,9 @@ from assistant.text import Message
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One DNS record. ``must`` is ``exist`` or ``absent``; ``where`` is the public DNS, the
-    devices of the people, or the hosts file of a server. ``values`` are in presentation form.
+    devices of the people, or the hosts file of a server. ``values`` are in presentation form,
+    ``ttl`` is in seconds. ``dynamic``: a program keeps the record current, so the values are those
+    known when the plan was made, none when nothing is known yet.
     """
 
     name: str
@@ -23,11 +25,18 @@ class Record:
     must: Literal["exist", "absent"] = "exist"
     where: Literal["public", "device", "server"] = "public"
     why: Message
+    ttl: int = 300
+    dynamic: bool = False
 
     @property
     def line(self) -> str:
-        """The record as one line of a zone file, ready to copy."""
-        return "\n".join(f"{self.name}. 300 IN {self.type} {value}" for value in self.values)
+        """The record as lines of a zone file, ready to copy; without values what there must not be,
+
+        or what is not known yet.
+        """
+        if not self.values:
+            return f"{self.name}. IN {self.type}"
+        return "\n".join(f"{self.name}. {self.ttl} IN {self.type} {value}" for value in self.values)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,11 @@ class Release:
         """Whether nginx knows ``http2 on`` (since 1.25.1); before, it is a word of ``listen``."""
         return self.nginx >= (1, 26)
 
+    @property
+    def rejects_handshakes(self) -> bool:
+        """Whether nginx knows ``ssl_reject_handshake`` (since 1.19.4)."""
+        return self.nginx >= (1, 20)
+
 
 _DEBIAN = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _UBUNTU = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
@@ -102,3 +107,18 @@ def http2_directive(host: Host) -> bool:
     """As :attr:`Release.http2_directive`; False, which every nginx understands, when unknown."""
     release = RELEASES.get(host.release)
     return release is not None and release.http2_directive
+
+
+def rejects_handshakes(host: Host) -> bool:
+    """As :attr:`Release.rejects_handshakes`; False when the release is unknown."""
+    release = RELEASES.get(host.release)
+    return release is not None and release.rejects_handshakes
+
+
+def has_python(host: Host, version: tuple[int, int]) -> bool:
+    """Whether the host's python3 is at least ``version``; True when the release is unknown."""
+    release = RELEASES.get(host.release)
+    if release is None:
+        return True
+    major, minor = release.python.split(".")
+    return (int(major), int(minor)) >= version

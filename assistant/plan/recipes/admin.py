@@ -6,13 +6,14 @@ from assistant.onhost.resources import Command, Resource, Secret
 from assistant.plan.errors import PlanError
 from assistant.plan.recipes.places import ADMIN_PASSWORD, DATABASE, SYNAPSE_URL, SYNAPSE_VENV
 from assistant.plan.recipes.synapse import HOMESERVER
+from assistant.plan.routes import matrix_of
 from assistant.setup import Host, Setup
 from assistant.text import msg
 
 
-def user_id(setup: Setup) -> str:
-    """The administrator's Matrix id; :class:`PlanError` when it would be too long."""
-    name = f"@{setup.settings.admin}:{setup.server_name}"
+def user_id(setup: Setup, host: Host) -> str:
+    """The Matrix id of this host's administrator; :class:`PlanError` when it would be too long."""
+    name = f"@{setup.settings.admin}:{matrix_of(setup, host).server_name}"
     if len(name) > 255:
         raise PlanError(
             "name-too-long",
@@ -69,7 +70,7 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
                 "-v",
                 "ON_ERROR_STOP=1",
                 "-c",
-                _exists(user_id(setup)),
+                _exists(user_id(setup, host)),
             ),
             timeout=60,
         ),

@@ -21,22 +21,34 @@ PACKAGES = (
 
 def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     """The mirror if there is one, the packages, and the assistant's own folders."""
-    mirror: tuple[Resource, ...] = ()
-    if setup.settings.mirror is not None:
-        mirror = (
+    mirror = mirror_of(setup, host)
+    sources: tuple[Resource, ...] = ()
+    if mirror is not None:
+        sources = (
             PackageMirror(
                 title="Package mirror",
-                sources=mirror_sources(setup.settings.mirror, known_release(host)),
-                signing_key=setup.settings.mirror.signing_key,
+                sources=mirror_sources(mirror, known_release(host)),
+                signing_key=mirror.signing_key,
             ),
         )
     return (
-        *mirror,
+        *sources,
         Packages(title="Basic packages", group="base", names=PACKAGES),
         Directory(title="Folder for settings", path=CONFIG),
         Directory(title="Folder for programs", path=LIBRARY),
         Directory(title="Folder for secrets", path=SECRETS, mode="0700"),
     )
+
+
+def mirror_of(setup: Setup, host: Host) -> Mirror | None:
+    """Where this host gets packages from: its own mirror, else the setup's, else none."""
+    return host.mirror if host.mirror is not None else setup.settings.mirror
+
+
+def pip_conf(setup: Setup, host: Host) -> str:
+    """The pip configuration of the host's mirror; empty for pip's own defaults."""
+    mirror = mirror_of(setup, host)
+    return mirror.pip_conf if mirror is not None else ""
 
 
 def mirror_sources(mirror: Mirror, release: Release) -> str:
@@ -57,7 +69,7 @@ def first_sources(setup: Setup, host: Host) -> str:
 
     Empty without a mirror, or while the host's release is not known.
     """
-    mirror = setup.settings.mirror
+    mirror = mirror_of(setup, host)
     if mirror is None or not host.release:
         return ""
     text = mirror_sources(mirror, known_release(host))

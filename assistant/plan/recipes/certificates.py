@@ -1,9 +1,23 @@
-"""Certificates by certbot, in a Python environment of its own, renewed by a timer of our own."""
+"""Certificates by certbot, in a Python environment of its own, renewed by a timer of our own.
+
+Every public certificate is listed for everybody to read (certificate transparency), names and all.
+In option 3 nobody is to learn the main names, so that certificate is for the wildcard of the domain
+they lie in, ``*.family.example`` for ``im.family.example``, and for nothing else. A wildcard needs
+the proof by DNS, which also needs no port 80. A name directly below a public suffix
+(``family.example``, ``family.com.cn``) lies in no domain of its owner, so no wildcard of theirs
+covers it and option 3 cannot take it.
+
+Option 4 does the same where it can, so that the list does not lead to the home line; its names are
+in the public DNS anyway, so one that no wildcard covers is written out.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
+from typing import Literal
 
+from assistant.dnsproviders import PROVIDERS
 from assistant.onhost.resources import (
     Certificate,
     Directory,
@@ -12,18 +26,26 @@ from assistant.onhost.resources import (
     Timer,
     Virtualenv,
 )
+from assistant.plan.domains import wildcard_of
 from assistant.plan.errors import PlanError
-from assistant.plan.recipes import web
+from assistant.plan.recipes.base import pip_conf
 from assistant.plan.recipes.places import (
     ACME_ROOT,
     CERTBOT_VENV,
     CERTIFICATE,
     DNS_CREDENTIALS,
 )
-from assistant.setup import DnsUpdate, Host, Setup
+from assistant.plan.releases import has_python
+from assistant.plan.routes import matrix_of
+from assistant.setup import DnsProvider, DnsUpdate, Host, Setup
 from assistant.text import msg
 
-REQUIREMENTS = ("certbot==5.8.0", "certbot-dns-rfc2136==5.8.0")
+CERTBOT = "certbot==5.8.0"
+RFC2136 = "certbot-dns-rfc2136==5.8.0"
+MULTI = "certbot-dns-multi==5.5.1"
+MULTI_PYTHON = (3, 11)
+"""The oldest Python there is a wheel of certbot-dns-multi for."""
+
 DNS_TOKEN = "dns-token"  # noqa: S105 - the name of the secret, not its value
 _CERTBOT = f"{CERTBOT_VENV}/current/bin/certbot"
 _CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -57,30 +79,29 @@ _SANDBOX = (
 
 def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     """Certbot, its DNS credentials if it needs any, the certificate, its renewal."""
-    mirror = setup.settings.mirror
-    dns = setup.settings.challenge == "dns-01"
-    credentials: tuple[Resource, ...] = (_credentials(setup),) if dns else ()
+    dns = proof(setup, host) == "dns-01"
+    way = _dns_way(setup, host) if dns else None
     return (
         Virtualenv(
             title="Certbot",
             path=CERTBOT_VENV,
-            requirements=REQUIREMENTS,
-            pip_conf=mirror.pip_conf if mirror is not None else "",
+            requirements=(CERTBOT, RFC2136 if way is None else way.requirement),
+            pip_conf=pip_conf(setup, host),
         ),
         *(
             Directory(title="Folder of certbot", path=path, mode="0700")
             for path in ("/var/lib/letsencrypt", "/var/log/letsencrypt")
         ),
-        *credentials,
+        *((way.secret,) if way is not None else ()),
         Certificate(
             title="Certificate",
             name=CERTIFICATE,
-            domains=web.names(setup),
+            domains=domains(setup, host),
             directory=setup.settings.acme_directory,
             email=setup.settings.acme_email,
-            challenge=setup.settings.challenge,
+            challenge=proof(setup, host),
             webroot="" if dns else ACME_ROOT,
-            dns_plugin="rfc2136" if dns else "",
+            dns_plugin=way.plugin if way is not None else "",
             dns_credentials=DNS_CREDENTIALS if dns else "",
             certbot=_CERTBOT,
             ca_bundle=_CA_BUNDLE,
@@ -105,25 +126,110 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     )
 
 
-def _credentials(setup: Setup) -> Secret:
+def proof(setup: Setup, host: Host) -> Literal["http-01", "dns-01"]:
+    """How the certificate authority is shown whose name it is: as set, but by DNS in private."""
+    if setup.option in (3, 4) and matrix_of(setup, host).main:
+        return "dns-01"
+    return setup.settings.challenge
+
+
+def domains(setup: Setup, host: Host) -> tuple[str, ...]:
+    """The names on the host's certificate; :class:`PlanError` when one would have to show."""
+    server = matrix_of(setup, host)
+    if not (server.main and setup.option in (3, 4)):
+        return server.names
+    names = []
+    for name in server.names:
+        wildcard = wildcard_of(name)
+        if not wildcard and server.private:
+            raise PlanError(
+                "no-wildcard",
+                msg(
+                    "{name} cannot stay private: every certificate is listed publicly with its "
+                    "names, and only a wildcard hides one. Use a name one level further down, such "
+                    "as im.{name}.",
+                    name=name,
+                ),
+            )
+        names.append(wildcard or name)
+    return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class _DnsWay:
+    """How certbot changes records: the plugin, its wheel, the file with its login."""
+
+    plugin: str
+    requirement: str
+    secret: Secret
+
+
+def _dns_way(setup: Setup, host: Host) -> _DnsWay:
+    provider = setup.settings.provider
     update = setup.settings.dns_update
-    if update is None:
+    if update is None and provider is not None and provider.name == "rfc2136":
+        update = provider.update
+    if update is not None:
+        return _DnsWay("rfc2136", RFC2136, _secret(_ini_before(update), "\n"))
+    if provider is None or provider.name == "rfc2136":
         raise PlanError(
             "dns-update-missing",
             msg(
-                "The certificate is to be proved by DNS, but it is not known where the DNS of "
-                "{domain} takes updates. Fill in the DNS update settings, or choose the proof by "
-                "web server (http-01).",
-                domain=setup.server_name,
+                "The certificate of {domain} is to be proved by DNS, but it is not known where its "
+                "records can be changed. Fill in the DNS provider, or the DNS update settings.",
+                domain=matrix_of(setup, host).server_name,
             ),
         )
+    if not has_python(host, MULTI_PYTHON):
+        raise PlanError(
+            "python-too-old",
+            msg(
+                "The program that proves the certificate at {provider} needs Python 3.11, and "
+                "{host} has an older one. Use a server with Debian 12 or 13 or Ubuntu 24.04.",
+                provider=provider.name,
+                host=host.name,
+            ),
+        )
+    return _DnsWay("multi", MULTI, _multi_secret(provider))
+
+
+def _multi_secret(provider: DnsProvider) -> Secret:
+    known = PROVIDERS.get(provider.name)
+    if known is None or not known.lego:
+        names = ", ".join(sorted(name for name, item in PROVIDERS.items() if item.lego))
+        raise PlanError(
+            "dns-provider-unknown",
+            msg(
+                "Certificates cannot be proved at the DNS provider {name} by this version. Known "
+                "are: {names}; and rfc2136, for a DNS server of your own.",
+                name=provider.name,
+                names=names,
+            ),
+        )
+    if known.lego_account and not provider.account:
+        raise PlanError(
+            "dns-account-missing",
+            msg(
+                "The DNS provider {name} needs an access key id beside the secret. Fill it in.",
+                name=provider.name,
+            ),
+        )
+    lines = [f"dns_multi_provider = {known.lego}"]
+    if known.lego_account:
+        # An account holds no quotation mark; without them a comma would make a list of it.
+        lines.append(f'{known.lego_account} = "{provider.account}"')
+    lines += [f"{name} = {value}" for name, value in known.lego_more.items()]
+    return _secret("\n".join((*lines, f'{known.lego_token} = "')), '"\n')
+
+
+def _secret(prefix: str, suffix: str) -> Secret:
     return Secret(
         title="Key for DNS updates",
         name=DNS_TOKEN,
         form="provided",
         path=DNS_CREDENTIALS,
-        prefix=_ini_before(update),
-        suffix="\n",
+        prefix=prefix,
+        suffix=suffix,
     )
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from assistant.onhost.resources import Firewall, Resource
 from assistant.plan.recipes.templates import fill
+from assistant.plan.routes import service_ports
 from assistant.setup import Host, Setup
 
 TABLE = "matrix_assistant"
 
 
-def open_tcp(host: Host) -> tuple[int, ...]:
+def open_tcp(setup: Setup, host: Host) -> tuple[int, ...]:
     """TCP ports that may answer from outside, in order.
 
     Both 22 and the port the assistant logs in at: behind a port forwarding or a jump host sshd
     itself listens on 22 whatever the user typed, and where it listens elsewhere nothing answers
     at 22, so opening it shows nothing.
     """
-    return tuple(sorted({22, host.login.port, 80, 443, *host.keep_ports}))
+    return tuple(sorted({22, host.login.port, *service_ports(setup, host), *host.keep_ports}))
 
 
 def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     """The table. Going live is taken back unless a second session proves that SSH still works."""
-    ports = open_tcp(host)
+    ports = open_tcp(setup, host)
     return (
         Firewall(
             title="Firewall",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from assistant.homeserver import Homeserver, homeservers
 from assistant.onhost.resources import (
     Directory,
     File,
@@ -14,10 +16,13 @@ from assistant.onhost.resources import (
     User,
     Virtualenv,
 )
+from assistant.plan.recipes import workers
+from assistant.plan.recipes.base import pip_conf
 from assistant.plan.recipes.places import (
     BACKUPS,
     CONFIG,
     DATABASE,
+    LINK_ADDRESS,
     MANAGED,
     SYNAPSE_CONFIG,
     SYNAPSE_DATA,
@@ -26,7 +31,8 @@ from assistant.plan.recipes.places import (
     SYNAPSE_VENV,
 )
 from assistant.plan.recipes.templates import fill, read
-from assistant.setup import Host, Setup
+from assistant.plan.routes import matrix_of, outside_wrapped
+from assistant.setup import Host, Role, Setup
 
 REQUIREMENTS = ("matrix-synapse==1.163.2", "psycopg2-binary==2.9.13")
 """Wheels of both exist for Python 3.10 to 3.13 on x86-64 and aarch64."""
@@ -39,17 +45,17 @@ REGISTRATION_SECRET = f"{SYNAPSE_CONFIG}/registration_shared_secret"
 MACAROON_SECRET = f"{SYNAPSE_CONFIG}/macaroon_secret_key"
 FORM_SECRET = f"{SYNAPSE_CONFIG}/form_secret"
 MEDIA = f"{SYNAPSE_DATA}/media"
+HEALTH_SECONDS = 180
 _PYTHON = f"{SYNAPSE_VENV}/current/bin/python"
 
 
 def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     """Account, folders, program, secrets, configuration, unit, and the running service."""
-    mirror = setup.settings.mirror
     program = Virtualenv(
         title="Synapse",
         path=SYNAPSE_VENV,
-        requirements=REQUIREMENTS,
-        pip_conf=mirror.pip_conf if mirror is not None else "",
+        requirements=(*REQUIREMENTS, *workers.requirements(setup, host)),
+        pip_conf=pip_conf(setup, host),
     )
     secrets = (
         _secret("Secret for making accounts", "registration-shared-secret", REGISTRATION_SECRET),
@@ -63,27 +69,22 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
             owner=SYNAPSE_USER,
             group=SYNAPSE_USER,
         ),
+        *workers.secrets(setup, host),
     )
     log = _config_file("Synapse: logging", LOG, read("synapse-log.yaml"))
     homeserver = _config_file(
         "Synapse: settings",
         HOMESERVER,
-        f"# {MANAGED}\n{json.dumps(homeserver_config(setup), indent=2)}\n",
+        f"# {MANAGED}\n{json.dumps(homeserver_config(setup, host), indent=2)}\n",
         # Loads the settings as Synapse would, with all the files they name.
         validate=(_PYTHON, "-I", "-m", "synapse.config", "-c", "{path}"),
     )
     unit = File(
         title="Synapse: unit",
         path=f"/etc/systemd/system/{UNIT}",
-        content=fill(
-            "synapse.service",
-            MANAGED=MANAGED,
-            USER=SYNAPSE_USER,
-            PYTHON=_PYTHON,
-            CONFIG=HOMESERVER,
-            CONFIG_DIR=SYNAPSE_CONFIG,
-            DATA=SYNAPSE_DATA,
-            HIDDEN=f"-{BACKUPS} -{CONFIG}",
+        content=unit_text(
+            title="Matrix server (Synapse)",
+            run=f"synapse.app.homeserver --config-path {HOMESERVER}",
         ),
     )
     return (
@@ -114,14 +115,43 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
         log,
         homeserver,
         unit,
+        *workers.redis_resources(setup, host),
         Service(
             title="Start Synapse",
             unit=UNIT,
             after=(program.id, *(secret.id for secret in secrets), log.id, homeserver.id, unit.id),
             health_url=f"{SYNAPSE_URL}/health",
             # The first start makes the tables; on a slow disk that takes its time.
-            health_seconds=180,
+            health_seconds=HEALTH_SECONDS,
         ),
+    )
+
+
+def unit_text(
+    *,
+    title: str,
+    run: str,
+    unit: Sequence[str] = (),
+    service: Sequence[str] = (),
+    wanted_by: str = "multi-user.target",
+) -> str:
+    """The unit of one of Synapse's processes: all of them live in the same sandbox.
+
+    ``run`` is the module with its arguments, ``unit`` and ``service`` further lines.
+    """
+    return fill(
+        "synapse.service",
+        MANAGED=MANAGED,
+        TITLE=title,
+        RUN=run,
+        UNIT=tuple(unit),
+        SERVICE=tuple(service),
+        WANTED_BY=wanted_by,
+        USER=SYNAPSE_USER,
+        PYTHON=_PYTHON,
+        CONFIG_DIR=SYNAPSE_CONFIG,
+        DATA=SYNAPSE_DATA,
+        HIDDEN=f"-{BACKUPS} -{CONFIG}",
     )
 
 
@@ -140,25 +170,28 @@ def _config_file(title: str, path: str, content: str, validate: tuple[str, ...] 
     )
 
 
-def homeserver_config(setup: Setup) -> dict[str, Any]:
+def homeserver_config(setup: Setup, host: Host) -> dict[str, Any]:
     """Synapse's settings. Names and meanings: the configuration manual of Synapse 1.163.
 
     Nobody registers, searches rooms or reads a profile from outside; nothing is fetched from or
     reported to third parties; logs and address lists are short-lived.
     """
+    names = _names(matrix_of(setup, host))
     return {
-        **_names(setup),
+        **names,
+        "listeners": [*names["listeners"], *workers.listeners(setup, host)],
         **_storage(setup),
         **_privacy(),
-        **_federation(setup),
+        **_federation(setup, host),
         **_limits(),
+        **workers.settings(setup, host),
     }
 
 
-def _names(setup: Setup) -> dict[str, Any]:
+def _names(server: Homeserver) -> dict[str, Any]:
     return {
-        "server_name": setup.server_name,
-        "public_baseurl": f"https://{setup.access_name}/",
+        "server_name": server.server_name,
+        "public_baseurl": f"{server.base_url}/",
         "serve_server_wellknown": False,  # the web server answers that
         "report_stats": False,
         "listeners": [
@@ -225,7 +258,7 @@ def _privacy() -> dict[str, Any]:
     }
 
 
-def _federation(setup: Setup) -> dict[str, Any]:
+def _federation(setup: Setup, host: Host) -> dict[str, Any]:
     config: dict[str, Any] = {
         # An unreachable notary holds up the first contact with a server for 90 s and more.
         "trusted_key_servers": [],
@@ -237,10 +270,14 @@ def _federation(setup: Setup) -> dict[str, Any]:
         },
     }
     if setup.settings.federation == "own":
-        config["federation_domain_whitelist"] = [setup.server_name]
+        names = [server.server_name for server in homeservers(setup)]
+        config["federation_domain_whitelist"] = names
     else:
         # One enormous public room would stop a small server.
         config["limit_remote_rooms"] = {"enabled": True, "complexity": 3.0, "admins_can_join": True}
+    if host.role is Role.OUTSIDE and outside_wrapped(setup):
+        # Loopback is refused otherwise; this one address is the near end of the wrapped link.
+        config["ip_range_whitelist"] = [f"{LINK_ADDRESS}/32"]
     return config
 
 
