@@ -18,7 +18,7 @@ from assistant.answers import Answers
 from assistant.errors import InputError
 from assistant.explain import first_problem
 from assistant.findings import Frozen
-from assistant.setup import Domain, Host, Line, Settings
+from assistant.setup import Domain, Host, Line, Port, Settings
 from assistant.text import Message, msg
 
 LARGEST = 1_000_000
@@ -29,7 +29,8 @@ class PartialSetup(Frozen):
     """What an answers file says about the setup; ``None`` where it says nothing.
 
     ``option`` overrides the recommendation, ``acknowledged`` is the typed text that options 3
-    and 4 ask for.
+    and 4 ask for. ``outside_name`` is the server name of the second server (options 2 to 4),
+    ``access_port`` that of the home line (option 4).
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] | None = None
@@ -37,6 +38,9 @@ class PartialSetup(Frozen):
     acknowledged: Line | None = None
     server_name: Domain | None = None
     access_name: Domain | None = None
+    access_port: Port | None = None
+    spare_names: tuple[Domain, ...] | None = None
+    outside_name: Domain | None = None
     hosts: tuple[Host, ...] | None = None
     settings: Settings | None = None
 

@@ -20,10 +20,13 @@ from assistant.findings import Frozen
 from assistant.steps import STEPS, Step
 
 if TYPE_CHECKING:
-    from assistant.setup import Host, Login, Setup
+    from assistant.setup import DnsProvider, Host, Login, Setup
 
-__all__ = ["STEPS", "Draft", "Step", "TypedHost", "TypedLogin", "draft_path", "drop_draft"]
-__all__ += ["draft_of", "load_draft", "save_draft"]
+__all__ = ["STEPS", "Draft", "Step", "TypedHost", "TypedLogin", "TypedProvider"]
+__all__ += ["draft_of", "draft_path", "drop_draft", "load_draft", "save_draft"]
+
+TOPICS = ("port", "dns", "devices", "links", "filing")
+"""What an option may ask for besides names and servers; see ``Draft.settled``."""
 
 
 class TypedLogin(Frozen):
@@ -36,7 +39,11 @@ class TypedLogin(Frozen):
 
 
 class TypedHost(Frozen):
-    """A server as typed. ``host_key`` and ``release`` are filled in once it was tried."""
+    """A server as typed. ``host_key`` and ``release`` are filled in once it was tried.
+
+    ``mirror`` is where it gets packages from: an id of :mod:`assistant.mirrors`, an address that
+    was typed, or nothing.
+    """
 
     login: TypedLogin = TypedLogin()
     jump: TypedLogin | None = None
@@ -46,6 +53,21 @@ class TypedHost(Frozen):
     jump_key: str = ""
     release: str = ""
     reached: bool = False
+    mirror: str = ""
+
+
+class TypedProvider(Frozen):
+    """Who changes the DNS records, as typed; the token is asked for when it is used, never here.
+
+    ``name`` as in :class:`assistant.setup.DnsProvider`; the last four are for ``rfc2136``.
+    """
+
+    name: str = ""
+    account: str = ""
+    server: str = ""
+    port: str = "53"
+    key_name: str = ""
+    algorithm: str = "HMAC-SHA256"
 
 
 class Draft(Frozen):
@@ -53,6 +75,9 @@ class Draft(Frozen):
 
     ``question`` is the id of the question on screen; ``hosts`` is keyed by role; ``practice``
     marks a rehearsal; ``resolve`` holds decisions on hand-edited files by host and resource id.
+    ``outside_name`` is the name of the second server (options 2 to 4), ``spare_names`` as typed,
+    separated by spaces or commas; ``access_port`` is the home line's (option 4). ``settled`` are
+    the :data:`TOPICS` the person said yes to.
     """
 
     version: Literal[1] = 1
@@ -64,6 +89,17 @@ class Draft(Frozen):
     server_name: str = ""
     server_name_confirmed: bool = False
     acme_email: str = ""
+    outside_name: str = ""
+    outside_name_confirmed: bool = False
+    spare_names: str = ""
+    access_port: str = ""
+    home_link: Literal["direct", "wrapped"] = "direct"
+    outside_link: Literal["direct", "wrapped"] = "direct"
+    filing: str = ""
+    security_filing: str = ""
+    private_resolver: bool = False
+    provider: TypedProvider = TypedProvider()
+    settled: tuple[str, ...] = ()
     hosts: dict[str, TypedHost] = Field(default_factory=dict)
     setup: str = ""
     practice: bool = False
@@ -74,6 +110,7 @@ def draft_of(setup: Setup, step: Step, known: Draft | None = None) -> Draft:
     """The wizard's draft for a saved setup; what an earlier draft of it knew is kept."""
     if known is not None and known.setup == setup.name:
         return known.model_copy(update={"step": step})
+    settings = setup.settings
     return Draft(
         step=step,
         answers=setup.answers,
@@ -81,13 +118,42 @@ def draft_of(setup: Setup, step: Step, known: Draft | None = None) -> Draft:
         acknowledged=setup.acknowledged,
         server_name=setup.server_name,
         server_name_confirmed=True,
-        acme_email=setup.settings.acme_email,
+        acme_email=settings.acme_email,
+        outside_name=setup.outside_name,
+        outside_name_confirmed=bool(setup.outside_name),
+        spare_names=" ".join(setup.spare_names),
+        access_port=str(setup.access_port) if setup.option == 4 else "",
+        home_link=settings.home_link,
+        outside_link=settings.outside_link,
+        filing=settings.filing,
+        security_filing=settings.security_filing,
+        private_resolver=settings.private_resolver,
+        provider=_provider(settings.provider),
+        settled=TOPICS if setup.option != 1 else (),
         hosts={host.role.value: _typed(host) for host in setup.hosts},
         setup=setup.name,
     )
 
 
+def _provider(provider: DnsProvider | None) -> TypedProvider:
+    if provider is None:
+        return TypedProvider()
+    update = provider.update
+    if update is None:
+        return TypedProvider(name=provider.name, account=provider.account)
+    return TypedProvider(
+        name=provider.name,
+        account=provider.account,
+        server=update.server,
+        port=str(update.port),
+        key_name=update.key_name,
+        algorithm=update.algorithm,
+    )
+
+
 def _typed(host: Host) -> TypedHost:
+    from assistant.mirrors import choice_of_mirror  # only here, so that starting is quick
+
     return TypedHost(
         login=_login(host.login),
         jump=_login(host.jump) if host.jump else None,
@@ -97,6 +163,7 @@ def _typed(host: Host) -> TypedHost:
         jump_key=host.jump.host_key if host.jump else "",
         release=host.release,
         reached=bool(host.login.host_key and host.release),
+        mirror=choice_of_mirror(host.mirror, host.release),
     )
 
 

@@ -55,6 +55,20 @@ def homeserver_on(setup: Setup, host: str) -> Homeserver | None:
     return next((server for server in homeservers(setup) if server.host.name == host), None)
 
 
+def renamed(before: Setup, after: Setup) -> tuple[tuple[Role, str, str], ...]:
+    """The servers whose name would change: role, old and new name.
+
+    A name belongs to its server, whatever the option: the one outside is the only server of option
+    1 and the second one of the others.
+    """
+    new = {server.host.role: server.server_name for server in homeservers(after)}
+    return tuple(
+        (server.host.role, server.server_name, new[server.host.role])
+        for server in homeservers(before)
+        if new.get(server.host.role, server.server_name) != server.server_name
+    )
+
+
 def _main(setup: Setup, host: Host, front: Host) -> Homeserver:
     return Homeserver(
         host=host,

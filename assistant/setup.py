@@ -296,11 +296,17 @@ class Setup(Frozen):
 
 
 def was_applied(setup: Setup) -> bool:
-    """Whether the newest apply or undo in the history is a successful apply."""
-    for entry in reversed(setup.history):
+    """Whether on every host the newest apply or undo in the history is a successful apply.
+
+    So a setup that got another host counts as not applied yet; hosts it had before do not count.
+    """
+    newest: dict[str, bool] = {}
+    for entry in setup.history:
         if entry.what in ("applied", "undone"):
-            return entry.what == "applied" and entry.ok
-    return False
+            good = entry.what == "applied" and entry.ok
+            for name in [entry.host] if entry.host else [host.name for host in setup.hosts]:
+                newest[name] = good
+    return all(newest.get(host.name, False) for host in setup.hosts)
 
 
 def with_host_key(setup: Setup, host: str, key: str, *, jump: bool = False) -> Setup:

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from assistant.answers import QUESTIONS, Answers, Phone
 from assistant.answersfile import PartialSetup, parse_answers, read_answers_file
+from assistant.cli.setups import setup_from
+from assistant.drafting import home_port
 from assistant.errors import InputError
+from assistant.options import acknowledged
+from assistant.setup import Role, Setup
 
 GOOD = """\
 # for the rehearsal
@@ -248,3 +252,83 @@ def test_a_mirror_with_a_password_in_it_is_refused() -> None:
         parse_answers(text, "answers.toml")
     assert "password" in str(caught.value)
     assert "canary" not in str(caught.value)
+
+
+def test_every_example_in_the_manual_is_a_whole_setup() -> None:
+    manual = Path(__file__).parents[1] / "docs" / "cli.md"
+    blocks = [part.split("```")[0] for part in manual.read_text("utf-8").split("```toml")[1:]]
+    made = {}
+    for text in blocks:
+        if "[[setup.hosts]]" not in text:
+            continue
+        file = parse_answers(text, "cli.md")
+        setup = setup_from(file, "cli.md", None)
+        assert acknowledged(setup.option, setup.acknowledged)
+        made[setup.option] = setup
+    assert sorted(made) == [1, 2, 3, 4]
+    assert (made[2].outside_name, made[2].spare_names) == (
+        "chat.example.org",
+        ("im.example.com.cn",),
+    )
+    assert made[2].settings.filing and made[2].host(Role.INSIDE).mirror is not None
+    assert made[3].settings.private_resolver and made[3].settings.provider is not None
+    assert made[4].access_port == 23517
+    assert made[4].settings.provider is not None and made[4].settings.provider.update is not None
+
+
+def test_a_file_for_two_servers_must_name_both() -> None:
+    text = GOOD.replace('name = "out"\nrole = "outside"', 'name = "out"\nrole = "inside"')
+    with pytest.raises(InputError, match="outside_name"):
+        setup_from(parse_answers(text, "a.toml"), "a.toml", None)
+
+
+TWO = """\
+[setup]
+option = {option}
+server_name = "{main}"
+outside_name = "{other}"
+
+[[setup.hosts]]
+name = "inside"
+role = "inside"
+login = {{ address = "203.0.113.7" }}
+
+[[setup.hosts]]
+name = "outside"
+role = "outside"
+login = {{ address = "198.51.100.7" }}
+"""
+HOME = """
+[[setup.hosts]]
+name = "home"
+role = "home"
+login = { address = "192.168.1.20" }
+"""
+
+
+def test_both_names_are_for_ever_and_the_port_follows_the_option() -> None:
+    def made(option: int, main: str, other: str, present: Setup | None = None) -> Setup:
+        text = TWO.format(option=option, main=main, other=other) + (HOME if option == 4 else "")
+        return setup_from(parse_answers(text, "a.toml"), "a.toml", present)
+
+    three = made(3, "im.example.cn", "chat.example.org")
+    for main, other in (("x.example.cn", "chat.example.org"), ("im.example.cn", "x.example.org")):
+        with pytest.raises(InputError, match="for ever"):
+            made(3, main, other, three)
+    four = made(4, "im.example.cn", "chat.example.org", three)
+    assert four.access_port == home_port(four.name) != 443
+    assert made(3, "im.example.cn", "chat.example.org", four).access_port == 443
+
+
+def test_the_server_of_option_1_keeps_its_name_beside_a_new_one() -> None:
+    one = TWO.split("[[setup.hosts]]")
+    alone = one[0] + "[[setup.hosts]]" + one[2]
+    alone = alone.format(option=1, main="chat.example.org", other="x.example.org")
+    first = setup_from(parse_answers(alone, "a"), "a", None)
+    assert first.outside_name == ""
+    text = TWO.format(option=2, main="im.example.cn", other="chat.example.org")
+    second = setup_from(parse_answers(text, "a"), "a", first)
+    assert (second.server_name, second.access_name) == ("im.example.cn", "im.example.cn")
+    swapped = TWO.format(option=2, main="chat.example.org", other="im.example.cn")
+    with pytest.raises(InputError, match="for ever"):
+        setup_from(parse_answers(swapped, "a"), "a", first)

@@ -251,7 +251,11 @@ def test_json_for_people_says_nothing_about_servers() -> None:
         "homeserver_url",
         "app_link",
         "option",
+        "servers",
+        "visible",
         "device_records",
+        "device_lines",
+        "device_profile",
     }
 
 
@@ -280,7 +284,8 @@ def test_records_for_devices_reach_the_people() -> None:
         records=(record,),
     )
     shown = _shown(summary_markdown(setup, plan=plan, audience="people"))
-    assert "in.example.org. 300 IN A 198.51.100.4\nin.example.org. 300 IN A 198.51.100.5" in shown
+    assert "198.51.100.4 in.example.org\n198.51.100.5 in.example.org" in shown
+    assert "address=/in.example.org/198.51.100.4" in shown
     assert summary_json(setup, plan=plan, audience="people")["device_records"] == [record.line]
 
 

@@ -63,6 +63,7 @@ def example(name: str = "family") -> Setup:
         created=NOW,
         answers=Answers.model_validate({"people": "both", "phones": ["ios_foreign"]}),
         option=2,
+        outside_name="outside.example.net",
         acknowledged="“yes” = # ja",
         server_name="chat.example.org",
         access_name="im.example.org",

@@ -100,11 +100,27 @@ def build_parser(language: str = "en") -> argparse.ArgumentParser:
     _decisions(sub, words)
 
     command("canary", msg("Prove that encrypted messages arrive, with two temporary users."))
-    command("undo", msg("Take back what was applied; databases, media and keys stay."))
+    sub = command("undo", msg("Take back what was applied; databases, media and keys stay."))
+    sub.add_argument("--host", metavar="NAME", help=words(msg("on this server only")))
     command("status", msg("What was done so far, and what the servers say."))
 
+    sub = command("records", msg("The DNS records to copy, or to set at your provider."))
+    sub.add_argument(
+        "--set", action="store_true", help=words(msg("set them; asks for the provider's token"))
+    )
+
+    from assistant.cli.change import add_arguments
+
+    sub = command("change", msg("Change your mind: option, names, addresses, links."))
+    add_arguments(sub, words)
+
     sub = command("export", msg("The summary for everybody involved; no secrets in it."))
-    sub.add_argument("--format", choices=("markdown", "json"), default="markdown")
+    sub.add_argument("--format", choices=("markdown", "json", "values"), default="markdown")
+    sub.add_argument(
+        "--devices",
+        metavar="FOLDER",
+        help=words(msg("save the files for devices and routers there (option 3)")),
+    )
     sub.add_argument("--audience", choices=("operator", "people"), default="operator")
     sub.add_argument("--language", choices=LANGUAGES)
     sub.add_argument(
@@ -117,10 +133,52 @@ def build_parser(language: str = "en") -> argparse.ArgumentParser:
     sub.add_argument("--option", type=int, choices=(1, 2, 3, 4), default=1)
     sub.add_argument("--release", choices=("trixie", "bookworm"), default="trixie")
     sub.add_argument(
+        "--rtt",
+        metavar="MS",
+        type=_upto(10_000),
+        help=words(msg("round trip across the border, in milliseconds")),
+    )
+    sub.add_argument(
+        "--jitter",
+        metavar="MS",
+        type=_upto(10_000),
+        help=words(msg("by how much the round trip varies, in milliseconds")),
+    )
+    sub.add_argument(
+        "--loss",
+        metavar="PERCENT",
+        type=_upto(90),
+        help=words(msg("share of the packets that get lost at the border")),
+    )
+    sub.add_argument(
+        "--scenario",
+        metavar="FILE",
+        help=words(msg("what is wrong with the internet to practise on (TOML)")),
+    )
+    sub.add_argument(
+        "--links",
+        choices=("direct", "wrapped"),
+        default="direct",
+        help=words(msg("how the hosts reach the server in China (default: direct)")),
+    )
+    sub.add_argument(
         "--keep", action="store_true", help=words(msg("leave the hosts up at the end"))
     )
     sub.add_argument("--contained", action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _upto(highest: float) -> Callable[[str], float]:
+    """A number from 0 to `highest`, as typed on a command line."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not 0 <= value <= highest:
+            raise ValueError(text)
+        return value
+
+    number.__name__ = f"number from 0 to {highest}"  # argparse names it when it refuses a value
+    return number
 
 
 def _decisions(sub: argparse.ArgumentParser, words: Callable[[Message], str]) -> None:
@@ -198,6 +256,18 @@ def _command(name: str) -> Callable[[argparse.Namespace, Output], int]:
         from checks import run_checks
 
         return lambda args, out: rehearse_command(args, out, run_checks)
+    if name == "records":
+        from assistant.cli.records import records_command
+
+        return records_command
+    if name == "change":
+        from assistant.cli.change import change_command
+
+        return change_command
+    if name == "export":
+        from assistant.cli.export import export_command
+
+        return export_command
     from assistant.cli import commands
 
     function: Callable[[argparse.Namespace, Output], int] = getattr(commands, f"{name}_command")

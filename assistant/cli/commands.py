@@ -14,6 +14,7 @@ from assistant import run
 from assistant.cli.credentials import TerminalCredentials, confirm_key, read_credentials
 from assistant.cli.exits import Exit
 from assistant.cli.output import Output, finding_json, result_json
+from assistant.cli.records import record_json, record_words
 from assistant.errors import AssistantError, InputError
 from assistant.findings import Finding, Status
 from assistant.plan.compile import compile_plan
@@ -118,12 +119,7 @@ def plan_command(args: argparse.Namespace, out: Output) -> Exit:
             for preview in previews:
                 out.preview(preview, diffs=not args.no_diff)
             for record in plan.records:
-                must = record.must == "exist"
-                out.print(
-                    msg("DNS, must exist: {line}", line=record.line)
-                    if must
-                    else msg("DNS, must not exist: {line}", line=record.line)
-                )
+                out.print(record_words(record))
             out.json(
                 {
                     "digest": plan.digest,
@@ -136,10 +132,7 @@ def plan_command(args: argparse.Namespace, out: Output) -> Exit:
                         }
                         for p in previews
                     ],
-                    "records": [
-                        {"name": r.name, "type": r.type, "values": list(r.values), "must": r.must}
-                        for r in plan.records
-                    ],
+                    "records": [record_json(record) for record in plan.records],
                 }
             )
             return Exit.DECISION if any(p.conflicts for p in previews) else Exit.OK
@@ -300,10 +293,22 @@ def canary_json(result: Any) -> dict[str, Any]:
 def undo_command(args: argparse.Namespace, out: Output) -> Exit:
     """Take back what was applied; databases, media and keys stay on the servers."""
     with job(args, out) as task:
+        names = [host.name for host in task.setup.hosts]
+        if args.host and args.host not in names:
+            raise InputError(
+                "no-host",
+                msg(
+                    "There is no server {host} in this setup. It has: {names}.",
+                    host=args.host,
+                    names=", ".join(names),
+                ),
+            )
 
         async def work() -> Exit:
             async with await task.connections() as connections:
-                setup, results = await run.undo(connections, report=out.progress)
+                setup, results = await run.undo(
+                    connections, report=out.progress, only=args.host or ""
+                )
                 task.save(setup)
             for result in results:
                 out.result(result)
@@ -371,43 +376,3 @@ def _runs(host: str, runs: Sequence[Any], *, busy: bool) -> Message:
     return msg(
         "  {host}: runs: {count}; the last one: {state}", host=host, count=len(runs), state=state
     )
-
-
-def export_command(args: argparse.Namespace, out: Output) -> Exit:
-    """The summary for everybody involved, as Markdown or JSON; no secrets in it."""
-    import json
-
-    from assistant.export import summary_json, summary_markdown
-
-    with job(args, out) as task:
-        setup = task.setup
-        plan = compile_plan(setup)
-        findings = setup.current_findings
-        if args.format == "json" or out.as_json:
-            value = summary_json(setup, plan=plan, findings=findings, canary=None)
-            text = json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
-        else:
-            text = summary_markdown(
-                setup,
-                plan=plan,
-                findings=findings,
-                canary=None,
-                audience=args.audience,
-                language=args.language or out.language,
-            )
-        if args.output:
-            try:
-                Path(args.output).write_text(text, "utf-8")
-            except OSError as error:
-                raise AssistantError(
-                    "output-file",
-                    msg(
-                        "The summary could not be written to {path}: {why}.",
-                        path=args.output,
-                        why=error.strerror or "unknown",
-                    ),
-                ) from None
-            out.say(msg("The summary is in {path}.", path=args.output))
-        else:
-            print(text, end="")
-    return Exit.OK

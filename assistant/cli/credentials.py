@@ -7,6 +7,7 @@ The credentials file is for unattended use. TOML, readable by its owner only::
     password = "…"
     passphrase = "…"
     dns-token = "…"
+    dyndns-token = "…"
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from assistant.findings import Finding, Status
@@ -116,6 +117,16 @@ class Output:
             self.say(f"✓ {host}: {self._thing(event)} ({took:.1f} s)")
         elif kind == "kept":
             self.say(msg("– {host}: {id} left as you edited it", host=host, id=event.get("id", "")))
+        elif kind == "busy":
+            since = datetime.fromtimestamp(float(event.get("since") or 0), UTC)
+            self.say(
+                msg(
+                    "… {host}: another run ({run}) is under way there since {since} UTC.",
+                    host=host,
+                    run=event.get("run", "?"),
+                    since=f"{since:%Y-%m-%d %H:%M:%S}",
+                )
+            )
         elif kind == "reconnecting":
             self.say(
                 msg(

@@ -7,11 +7,15 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assistant.cli.exits import Exit
 from assistant.cli.output import Output
 from assistant.run import Checker
 from assistant.text import msg
+
+if TYPE_CHECKING:
+    from assistant.rehearsal.scenario import Scenario
 
 
 def rehearse_command(args: argparse.Namespace, out: Output, checker: Checker) -> Exit:
@@ -22,9 +26,13 @@ def rehearse_command(args: argparse.Namespace, out: Output, checker: Checker) ->
         return _inside(args, out, checker)
     from assistant.rehearsal.contain import run_contained
 
-    make_ready(args.option, (args.release,))
+    _scenario(args)  # a mistake in it is told before anything starts
+    make_ready((args.release,))
     command = [sys.executable, "-m", "assistant", "rehearse", "--contained"]
     command += ["--option", str(args.option), "--release", args.release]
+    for name in ("rtt", "jitter", "loss", "scenario", "links"):
+        value = getattr(args, name)
+        command += [] if value is None else [f"--{name}", str(value)]
     command += ["--json"] * args.json + ["--keep"] * args.keep
     code = run_contained(command)
     try:
@@ -33,22 +41,44 @@ def rehearse_command(args: argparse.Namespace, out: Output, checker: Checker) ->
         return Exit.LOCAL
 
 
+def _scenario(args: argparse.Namespace) -> Scenario:
+    """What is wrong with this internet: the scenario's file, and over it what was typed."""
+    from assistant.rehearsal.scenario import Scenario, read_scenario
+
+    scenario = read_scenario(Path(args.scenario)) if args.scenario else Scenario()
+    typed = {"rtt_ms": args.rtt, "jitter_ms": args.jitter, "loss_percent": args.loss}
+    given = {name: value for name, value in typed.items() if value is not None}
+    border = scenario.border.model_copy(update=given)
+    return scenario.model_copy(update={"border": border})
+
+
 def _inside(args: argparse.Namespace, out: Output, checker: Checker) -> Exit:
-    from assistant.rehearsal.journey import Journey
+    from assistant.rehearsal.journey import Journey, boot_hosts
     from assistant.rehearsal.lab import Lab
     from assistant.rehearsal.outside import make_ready
 
     # The caches are full by now, so this only looks up where everything is.
-    prepared = make_ready(args.option, (args.release,))
+    prepared = make_ready((args.release,))
+    scenario = _scenario(args)
+    border = scenario.border_value()
 
     async def work() -> Exit:
         workdir = Path(os.environ["MATRIX_ASSISTANT_LAB_DIR"])
-        async with await Lab.start(prepared, workdir=workdir, report=out.say) as lab:
-            outside = await lab.boot("outside", release=args.release)
+        async with await Lab.start(
+            prepared, workdir=workdir, report=out.say, border=border if border.filters() else None
+        ) as lab:
             journey = Journey(
-                lab, args.option, args.release, checker, say=out.say, progress=out.status
+                lab,
+                args.option,
+                args.release,
+                checker,
+                say=out.say,
+                progress=out.status,
+                border=border,
+                links=args.links,
             )
-            report = await journey.travel(outside)
+            hosts = await boot_hosts(lab, args.option, args.release, line=scenario.line())
+            report = await journey.travel(hosts)
             out.json(report.to_json())
             if report.error:
                 out.say(report.error)

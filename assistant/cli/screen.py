@@ -76,7 +76,7 @@ def _practise(language: str, env: Mapping[str, str]) -> Message | None:
         )
     )
     try:
-        make_ready(1, (RELEASE,))
+        make_ready((RELEASE,))
         code = run_contained([sys.executable, "-m", "assistant", INSIDE], env)
     except KeyboardInterrupt:
         return msg("The practice was left.")
@@ -111,7 +111,7 @@ def inside() -> int:
 
     try:
         # The caches are full by now, so this only looks up where everything is.
-        return asyncio.run(_inside(make_ready(1, (RELEASE,)), work_folder()))
+        return asyncio.run(_inside(make_ready((RELEASE,)), work_folder()))
     except AssistantError as error:
         print(render(error.message, language_of_locale()), flush=True)
         return 1
@@ -131,7 +131,7 @@ async def _inside(prepared: Prepared, folder: Path) -> int:
     # What the lab itself tells is for developers, and would be printed through the screen.
     async with await Lab.start(prepared, workdir=folder, report=lambda line: None) as lab:
         outside = await lab.boot("outside", release=RELEASE)
-        settings = practice_setup(1, RELEASE, lab.facts, outside).settings
+        settings = practice_setup(1, RELEASE, lab.facts, {"outside": outside}).settings
         data = folder / "practice"
         save_draft(practice_draft(lab, outside), data)
         services = RealServices(

@@ -12,10 +12,12 @@ from pydantic import ValidationError
 
 from assistant.answersfile import AnswersFile, read_answers_file
 from assistant.cli.output import Output
+from assistant.drafting import home_port
 from assistant.errors import InputError
 from assistant.explain import first_problem
+from assistant.homeserver import renamed
 from assistant.recommendation import recommend
-from assistant.setup import Host, Login, Settings, Setup
+from assistant.setup import ROLES, Host, Login, Role, Settings, Setup
 from assistant.store import (
     SetupHandle,
     create_setup,
@@ -89,12 +91,19 @@ def setup_from(file: AnswersFile, name: str, present: Setup | None) -> Setup:
     the same server. :class:`InputError` says what the file lacks.
     """
     given = file.setup
+    option = given.option or (present.option if present else recommend(file.answers).first)
     hosts = given.hosts if given.hosts is not None else (present.hosts if present else None)
     server_name = given.server_name or (present.server_name if present else None)
+    outside_name = given.outside_name or (present.outside_name if present else "")
+    setup_name, two = given.name or DEFAULT_NAME, Role.INSIDE in ROLES[option]
     lacking = [
         what
-        for what, value in (("server_name", server_name), ("[[setup.hosts]]", hosts))
-        if value is None
+        for what, is_there in (
+            ("server_name", server_name is not None),
+            ("outside_name", bool(outside_name) or not two),
+            ("[[setup.hosts]]", hosts is not None),
+        )
+        if not is_there
     ]
     if lacking:
         raise InputError(
@@ -106,41 +115,35 @@ def setup_from(file: AnswersFile, name: str, present: Setup | None) -> Setup:
                 lacking=", ".join(lacking),
             ),
         )
-    if present is not None and server_name != present.server_name:
-        raise InputError(
-            "server-name-changed",
-            msg(
-                "{file} says the server name is {new}, but this setup was made with {old}. A server"
-                " name is for ever: it is part of every user id. Put {old} back, or choose another"
-                " name for a new setup.",
-                file=name,
-                new=server_name,
-                old=present.server_name,
-            ),
-        )
-    option = given.option or (present.option if present else recommend(file.answers).first)
-    # Consent to the risks was given for those answers, not for others.
-    same = present is not None and present.answers == file.answers
+    # Consent to the risks was given for those answers and that option, not for others.
+    same = present is not None and present.answers == file.answers and present.option == option
     acknowledged = present.acknowledged if present is not None and same else ""
     base = {} if present is None else present.model_dump(exclude={"findings", "history"})
     values = {
         **base,
-        "name": given.name or DEFAULT_NAME,
+        "name": setup_name,
         "created": present.created if present else datetime.now(UTC),
         "answers": file.answers,
         "option": option,
         "acknowledged": given.acknowledged or acknowledged,
         "server_name": server_name,
-        "access_name": given.access_name or (present.access_name if present else server_name),
+        "access_name": given.access_name or _access_name(present, server_name),
+        "access_port": given.access_port or _access_port(present, option, name=setup_name),
+        "outside_name": outside_name if two else "",
         "hosts": tuple(_learned(host, present) for host in hosts or ()),
         "settings": given.settings or (present.settings if present else Settings()),
     }
+    if given.spare_names is not None:
+        values["spare_names"] = given.spare_names
+    elif present is not None and present.server_name != server_name:
+        values["spare_names"] = ()  # They were those of another server: the option has changed.
     try:
         setup = Setup.model_validate(values)
     except ValidationError as error:
         raise InputError("answers-file-invalid", first_problem(error, Setup, name, "")) from None
     if present is None:
         return setup
+    _same_names(setup, present, name)
     return setup.model_copy(
         update={
             "history": present.history,
@@ -148,6 +151,36 @@ def setup_from(file: AnswersFile, name: str, present: Setup | None) -> Setup:
             "set_aside": present.set_aside,
         }
     )
+
+
+def _access_name(present: Setup | None, server_name: str | None) -> str | None:
+    """What clients connect to when the file does not say: as it was, else the server name."""
+    same = present is not None and present.server_name == server_name
+    return present.access_name if present is not None and same else server_name
+
+
+def _access_port(present: Setup | None, option: int, *, name: str) -> int:
+    """The port when the file does not say: a home line needs a high one, all else has 443."""
+    if option != 4:
+        return 443
+    return present.access_port if present is not None and present.option == 4 else home_port(name)
+
+
+def _same_names(setup: Setup, present: Setup, file: str) -> None:
+    """:class:`InputError` when a server would get another name than it was made with."""
+    for role, old, new in renamed(present, setup):
+        raise InputError(
+            "server-name-changed",
+            msg(
+                "{file} says the server name of {host} is {new}, but this setup was made with"
+                " {old}. A server name is for ever: it is part of every user id. Put {old} back, or"
+                " choose another name for a new setup.",
+                file=file,
+                host=role.value,
+                new=new,
+                old=old,
+            ),
+        )
 
 
 def _learned(host: Host, present: Setup | None) -> Host:

@@ -7,6 +7,7 @@ holds a secret: where one is needed, the summary names the file on the host that
 
 from assistant.export.facts import Audience, app_link, homeserver_url
 from assistant.export.summary import SUMMARY_VERSION, summary_json, summary_markdown
+from assistant.export.values import values
 
 __all__ = [
     "SUMMARY_VERSION",
@@ -15,4 +16,5 @@ __all__ = [
     "homeserver_url",
     "summary_json",
     "summary_markdown",
+    "values",
 ]

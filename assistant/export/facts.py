@@ -8,8 +8,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
 
+from assistant.export import servers
+from assistant.homeserver import homeservers
 from assistant.onhost.resources import Certificate, Resource, Secret, Timer
 from assistant.plan.model import HostPlan, Plan
 from assistant.plan.recipes.places import (
@@ -27,17 +28,13 @@ Audience = Literal["operator", "people"]
 
 
 def homeserver_url(setup: Setup) -> str:
-    """What people type into their app as the homeserver."""
-    return f"https://{setup.access_name}"
+    """What people type into their app as the main homeserver, with the port unless it is 443."""
+    return homeservers(setup)[0].base_url
 
 
 def app_link(setup: Setup) -> str:
-    """A link that opens Element X with the homeserver filled in, where the app is installed.
-
-    It goes through a site of Element's, so it is a convenience: the plain address always works.
-    """
-    host = quote(setup.access_name, safe="")
-    return f"https://mobile.element.io/element/?account_provider={host}"
+    """A link that opens Element X with the main homeserver filled in (see ``servers.app_link``)."""
+    return servers.app_link(homeservers(setup)[0])
 
 
 def fingerprint(host_key: str) -> str:

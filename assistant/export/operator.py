@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from assistant.canary.model import CanaryResult, Direction
+from assistant.changenotes import router_rule
+from assistant.export import device_steps
 from assistant.export.facts import (
     add_person_command,
-    app_link,
     fingerprint,
-    homeserver_url,
     places,
     timers,
 )
 from assistant.export.markdown import Page
+from assistant.export.servers import app_link, for_whom, home_line_down, links, spare_urls, visible
 from assistant.findings import Finding, Status
+from assistant.homeserver import Homeserver, homeservers
 from assistant.options import NOT_LEGAL_ADVICE, OPTIONS
 from assistant.plan.model import Plan, Record
 from assistant.setup import Host, Login, Setup
@@ -57,9 +59,13 @@ def write(
     )
     _overview(page, setup)
     _hosts(page, setup, plan)
+    if setup.option == 4:
+        _home_line(page, setup)
     if plan is not None:
         _records(page, plan.records)
+        _devices(page, setup, plan)
         _files(page, plan)
+    _visible(page, setup, plan)
     _upkeep(page, setup, plan)
     _findings(page, findings)
     _canary(page, canary)
@@ -69,26 +75,21 @@ def write(
 def _overview(page: Page, setup: Setup) -> None:
     option = OPTIONS[setup.option]
     page.heading(msg("Overview"))
-    page.item(
-        msg(
-            "Server name: {name}. It ends every user id, and can never be changed.",
-            name=setup.server_name,
-        ),
-        "name",
-    )
-    page.item(msg("Homeserver address for apps: {url}", url=homeserver_url(setup)), "url")
-    page.item(
-        msg("Link that fills it in on phones (a convenience): {url}", url=app_link(setup)), "url"
-    )
-    page.item(
-        msg("Administrator: {user}", user=f"@{setup.settings.admin}:{setup.server_name}"),
-        "user",
-    )
+    servers = homeservers(setup)
+    for server in servers:
+        if len(servers) > 1:
+            page.heading(for_whom(setup, server), 3)
+            page.item(msg("On {host}", host=server.host.name))
+        _server(page, setup, server)
     federation = {
         "own": msg("Exchanges messages with the servers of this setup only."),
         "open": msg("Exchanges messages with every Matrix server that asks."),
     }
+    if len(servers) > 1:
+        page.heading(msg("Between the servers"), 3)
     page.item(federation[setup.settings.federation])
+    for link in links(setup):
+        page.item(link.text)
     page.heading(
         msg("Option {number}: {title}", number=option.number, title=page.plain(option.title)), 3
     )
@@ -96,6 +97,25 @@ def _overview(page: Page, setup: Setup) -> None:
     for note in option.notes:
         page.item(note)
     page.paragraph(NOT_LEGAL_ADVICE)
+
+
+def _server(page: Page, setup: Setup, server: Homeserver) -> None:
+    page.item(
+        msg(
+            "Server name: {name}. It ends every user id, and can never be changed.",
+            name=server.server_name,
+        ),
+        "name",
+    )
+    page.item(msg("Homeserver address for apps: {url}", url=server.base_url), "url")
+    page.item(
+        msg("Link that fills it in on phones (a convenience): {url}", url=app_link(server)), "url"
+    )
+    for url in spare_urls(server):
+        page.item(msg("Spare address, for the same accounts: {url}", url=url), "url")
+    page.item(
+        msg("Administrator: {user}", user=f"@{setup.settings.admin}:{server.server_name}"), "user"
+    )
 
 
 def _login_line(login: Login) -> str:
@@ -177,6 +197,42 @@ def _records(page: Page, records: Sequence[Record]) -> None:
         )
 
 
+def _home_line(page: Page, setup: Setup) -> None:
+    page.heading(msg("The home line"))
+    page.item(router_rule(setup))
+    page.item(
+        msg(
+            "Give the machine a fixed address in the home network, in the router's list of"
+            " devices, or the rule leads nowhere one day."
+        )
+    )
+    page.heading(msg("When the home line is down"), 3)
+    for step in home_line_down(setup):
+        page.item(step)
+
+
+def _devices(page: Page, setup: Setup, plan: Plan) -> None:
+    if not device_steps.device_steps(setup, plan.records):
+        return
+    device_steps.write(page, setup, plan.records)
+    page.item(
+        msg(
+            "Save the files for devices and routers: {command}",
+            command=f"matrix-assistant export --setup {setup.name} --devices .",
+        ),
+        "command",
+    )
+
+
+def _visible(page: Page, setup: Setup, plan: Plan | None) -> None:
+    page.heading(msg("Who can see what"))
+    page.paragraph(
+        msg("What is written in an encrypted conversation can be read on its devices only. But:")
+    )
+    for fact in visible(setup, plan):
+        page.item(fact)
+
+
 def _files(page: Page, plan: Plan) -> None:
     page.heading(msg("Where things are"))
     for place in places(plan):
@@ -216,7 +272,11 @@ def _upkeep(page: Page, setup: Setup, plan: Plan | None) -> None:
         command(does, f"matrix-assistant {name} --setup {setup.name}")
     if plan is None:
         return
-    command(msg("Give somebody an account (on the server; it asks for all)"), add_person_command())
+    for server in homeservers(setup):
+        command(
+            msg("Give somebody an account (on {host}; it asks for all)", host=server.host.name),
+            add_person_command(),
+        )
     command(
         msg("See what Synapse says (on the server)"),
         "sudo journalctl -u matrix-synapse.service -n 100",

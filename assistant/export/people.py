@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from assistant.export.facts import app_link, homeserver_url
+from assistant.export import device_steps
 from assistant.export.markdown import Page
+from assistant.export.servers import app_link, for_whom, spare_urls, visible
+from assistant.homeserver import Homeserver, homeservers
 from assistant.options import OPTIONS
 from assistant.plan.model import Plan
 from assistant.setup import Setup
@@ -19,42 +21,73 @@ def write(page: Page, setup: Setup, plan: Plan | None) -> None:
             "user name and your password."
         )
     )
-    _address(page, setup)
-    _device_records(page, plan)
+    servers = homeservers(setup)
+    if len(servers) > 1:
+        _which(page, setup, servers)
+    if plan is not None:
+        device_steps.write(page, setup, plan.records)
+    for server in servers:
+        _address(page, setup, server, alone=len(servers) == 1)
     _apps(page, setup)
-    _login(page, setup)
-    _trouble(page)
-    _privacy(page, setup)
+    _login(page, setup, servers)
+    _trouble(page, setup)
+    _privacy(page, setup, plan)
 
 
-def _address(page: Page, setup: Setup) -> None:
-    page.heading(msg("The address"))
+def _which(page: Page, setup: Setup, servers: tuple[Homeserver, ...]) -> None:
+    page.heading(msg("Which server is yours?"))
+    page.paragraph(
+        msg(
+            "There are two servers that exchange messages, so that everybody reaches everybody."
+            " Each person has an account on one of them, the one on their side, and keeps it when"
+            " travelling."
+        )
+    )
+    for server in servers:
+        page.item(
+            msg(
+                "{who}: {url}. Names there look like {user}.",
+                who=page.plain(for_whom(setup, server)),
+                url=server.base_url,
+                user=f"@NAME:{server.server_name}",
+            ),
+            "url",
+            "user",
+        )
+
+
+def _address(page: Page, setup: Setup, server: Homeserver, *, alone: bool) -> None:
+    page.heading(
+        msg("The address")
+        if alone
+        else msg("The address: {who}", who=page.plain(for_whom(setup, server)))
+    )
     page.paragraph(msg("Where an app asks for the homeserver, type this:"))
-    page.block(homeserver_url(setup))
+    page.block(server.base_url)
+    if server.port != 443:
+        page.paragraph(
+            msg(
+                "The number behind the colon belongs to it: without :{port} the app finds nothing.",
+                port=server.port,
+            )
+        )
     page.paragraph(
         msg(
             "On a phone with Element X installed, this link fills it in. It is a convenience that "
             "goes through a site of Element's; where it does not open, type the address above."
         )
     )
-    page.block(app_link(setup))
-
-
-def _device_records(page: Page, plan: Plan | None) -> None:
-    records = [
-        record
-        for record in (plan.records if plan else ())
-        if record.where == "device" and record.must == "exist"
-    ]
-    if records:
-        page.heading(msg("First: teach your device the address"))
+    page.block(app_link(server))
+    spare = spare_urls(server)
+    if spare:
         page.paragraph(
             msg(
-                "The address is in no public directory, so your device or your router needs this "
-                "record. The person who runs the service helps you with it."
+                "Should this address ever stop working, these lead to the same server. Log in"
+                " there in a second app or a browser, with the same name and password, before you"
+                " touch the first one."
             )
         )
-        page.block(*(line for record in records for line in record.line.split("\n")))
+        page.block(*spare)
 
 
 def _apps(page: Page, setup: Setup) -> None:
@@ -85,14 +118,14 @@ def _apps(page: Page, setup: Setup) -> None:
     )
 
 
-def _login(page: Page, setup: Setup) -> None:
+def _login(page: Page, setup: Setup, servers: tuple[Homeserver, ...]) -> None:
     page.heading(msg("Logging in"))
     page.item(msg("Log in with user name and password; there is no registration page."))
     page.item(
         msg(
             "The person who runs the service gives you both, best in person. Your full name there "
             "is {user}, with your own name in place of NAME.",
-            user=f"@NAME:{setup.server_name}",
+            user=" / ".join(f"@NAME:{server.server_name}" for server in servers),
         ),
         "user",
     )
@@ -105,9 +138,17 @@ def _login(page: Page, setup: Setup) -> None:
     )
 
 
-def _trouble(page: Page) -> None:
+def _trouble(page: Page, setup: Setup) -> None:
     page.heading(msg("When it stops working"))
     page.item(msg("Try another network: mobile data in place of Wi-Fi, or the other way round."))
+    if setup.option == 4:
+        page.item(
+            msg(
+                "The server in China is reached through a home line. When nobody in China can"
+                " connect, that line is down: wait, nothing is lost, and what others write arrives"
+                " afterwards."
+            )
+        )
     page.item(
         msg("Wait five minutes before you try again: a disturbance on the line often lasts three.")
     )
@@ -126,7 +167,7 @@ def _trouble(page: Page) -> None:
     page.item(msg("Agree today on a second way to reach each other, should this one be gone."))
 
 
-def _privacy(page: Page, setup: Setup) -> None:
+def _privacy(page: Page, setup: Setup, plan: Plan | None) -> None:
     page.heading(msg("How private is it?"))
     page.item(
         msg(
@@ -134,20 +175,8 @@ def _privacy(page: Page, setup: Setup) -> None:
             "the server, and not on the way. Element encrypts new private conversations by itself."
         )
     )
-    page.item(
-        msg(
-            "The server, and so whoever runs it or takes it, sees who writes to whom and when, the "
-            "names of conversations, and from which internet address you connect."
-        )
-    )
-    page.item(
-        msg(
-            "Your internet provider sees that you connect to {name}, and when, but not what you "
-            "write.",
-            name=setup.access_name,
-        ),
-        "name",
-    )
+    for fact in visible(setup, plan):
+        page.item(fact)
     page.item(msg("Whoever holds your unlocked phone reads everything. Use a good screen lock."))
     page.heading(msg("What to know about this way of running it"))
     for note in OPTIONS[setup.option].notes:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assistant.canary.model import CanaryResult
-from assistant.export import operator, people
+from assistant.changenotes import router_rule
+from assistant.devices import device_names, mobileconfig
+from assistant.export import device_steps, operator, people, servers
 from assistant.export.facts import (
     Audience,
     add_person_command,
@@ -19,8 +21,9 @@ from assistant.export.facts import (
 )
 from assistant.export.markdown import Page
 from assistant.findings import Finding
+from assistant.homeserver import homeservers
 from assistant.options import OPTIONS
-from assistant.plan.model import Plan
+from assistant.plan.model import Plan, Record
 from assistant.setup import Host, Login, Setup
 from assistant.text import Message, render
 
@@ -64,6 +67,7 @@ def summary_json(
         return None if message is None else render(message, language)
 
     option = OPTIONS[setup.option]
+    records = plan.records if plan else ()
     summary: dict[str, Any] = {
         "version": SUMMARY_VERSION,
         "audience": audience,
@@ -75,11 +79,23 @@ def summary_json(
             "title": words(option.title),
             "notes": [words(note) for note in option.notes],
         },
-        "device_records": [
-            record.line
-            for record in (plan.records if plan else ())
-            if record.where == "device" and record.must == "exist"
+        "servers": [
+            {
+                "for": words(servers.for_whom(setup, server)),
+                "server_name": server.server_name,
+                "homeserver_url": server.base_url,
+                "app_link": servers.app_link(server),
+                "spare_urls": list(servers.spare_urls(server)),
+                "in_public_dns": not server.private,
+            }
+            for server in homeservers(setup)
         ],
+        "visible": [words(fact) for fact in servers.visible(setup, plan)],
+        "device_records": [
+            record.line for record in records if record.where == "device" and record.must == "exist"
+        ],
+        "device_lines": device_steps.as_json(setup, records),
+        "device_profile": _profile(setup, records),
     }
     if audience == "people":
         return summary
@@ -87,6 +103,15 @@ def summary_json(
         "setup": setup.name,
         "created": _time(setup.created),
         "admin": f"@{setup.settings.admin}:{setup.server_name}",
+        "admins": {
+            server.host.name: f"@{setup.settings.admin}:{server.server_name}"
+            for server in homeservers(setup)
+        },
+        "links": [
+            {"link": link.what, "from": link.start, "to": link.end, "way": link.way}
+            for link in servers.links(setup)
+        ],
+        "router_rule": words(router_rule(setup)) if setup.option == 4 else None,
         "federation": setup.settings.federation,
         "hosts": [_host(host, plan) for host in setup.hosts],
         "records": [
@@ -98,7 +123,7 @@ def summary_json(
                 "where": record.where,
                 "why": words(record.why),
             }
-            for record in (plan.records if plan else ())
+            for record in records
         ],
         "plan": plan.digest if plan else None,
         "places": [
@@ -141,6 +166,11 @@ def summary_json(
         ],
     }
     return summary
+
+
+def _profile(setup: Setup, records: Sequence[Record]) -> str | None:
+    names = device_names(records)
+    return mobileconfig(setup, names) if names and setup.settings.private_resolver else None
 
 
 def _time(at: datetime) -> str:
