@@ -248,33 +248,38 @@ def test_questions_to_the_database_hold_hexadecimal_digits_only() -> None:
 
     def answer(sql: str) -> str:
         asked.append(sql)
-        return "2\t40\n" if "count" in sql else '{"type":"m.room.encrypted"}\n'
+        return "2\t40\n" if "count" in sql else '$e\t{"type":"m.room.encrypted"}\n'
 
-    assert stored.event(answer, "$x' or 1=1; --", "!r:x") == {"type": "m.room.encrypted"}
+    held = stored.events(answer, ("$x' or 1=1; --", "$e"), "!r:x")
+    assert held == {"$e": {"type": "m.room.encrypted"}}
     assert "or 1=1" not in asked[0]
     assert "room_id = convert_from" in asked[0]
-    assert stored.occurrences(answer, "grün'\\") == (2, 40)
+    assert stored.occurrences(answer, ("grün'\\",)) == ({"grün'\\": 2}, 40)
     found = {bytes.fromhex(digits).decode() for digits in re.findall(r"'([0-9a-f]+)'", asked[1])}
     # As typed, as JSON with every sign escaped (what Synapse writes), and as lighter JSON.
     assert found == {"grün'\\", "gr\\u00fcn'\\\\", "grün'\\\\"}
 
 
-def test_event_search_and_list(host: Host) -> None:
+def test_events_and_list(host: Host) -> None:
     def answer(sql: str) -> str:
         if "from users" in sql:
             return "@canary-1:family.example\t0\t1\n@mama:family.example\t1\t0\n"
-        return "0\t7\n" if "count" in sql else ""
+        if "count" in sql:
+            return "0\t3\t7\n" if sql.count("filter") == 2 else "7\n"
+        return '$e\t{"type":"m.room.encrypted"}\n'
 
     asking = Host(host.api, host.temporary, answer)
     host.temporary.add(("canary-1",))
     host.temporary.removed("canary-1")
-    assert ask(asking, "event", event_id="$e") == {
+    assert ask(asking, "events", event_ids=["$e", "$f"], needles=["n", "m"]) == {
         "event": "result",
-        "found": False,
-        "event_json": None,
+        "events": {"$e": {"type": "m.room.encrypted"}, "$f": None},
+        "found": {"n": 0, "m": 3},
+        "total": 7,
     }
-    assert ask(asking, "search", needle="n") == {"event": "result", "count": 0, "total": 7}
-    assert ask(asking, "search")["cause"] == "validation"
+    assert ask(asking, "events", event_ids=["$e"])["found"] == {}
+    for wrong in ({}, {"event_ids": "$e"}, {"needles": [1]}, {"needles": ["x"] * 1000}):
+        assert ask(asking, "events", **wrong)["cause"] == "validation"
     users = {user["localpart"]: user for user in ask(asking, "list")["users"]}
     assert users["canary-1"]["temporary"]
     assert users["canary-1"]["deactivated"]

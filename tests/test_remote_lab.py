@@ -73,7 +73,7 @@ PLAIN = (
 @pytest.mark.parametrize("release", ["trixie", "bookworm"])
 def test_every_way_to_become_root(release: str) -> None:
     async def story() -> None:
-        async with await Lab.start(make_ready(1, ("trixie", "bookworm")), report=print) as lab:
+        async with await Lab.start(make_ready(("trixie", "bookworm")), report=print) as lab:
             host = await lab.boot("outside", release=release)
             right = {user.name: user.password for user in host.users}["operator"]
             assert await events(lab, host, "root", Answers()) == ENDED
@@ -101,7 +101,7 @@ def test_every_way_to_become_root(release: str) -> None:
 
 def test_python_is_installed_from_the_mirror_when_it_is_missing() -> None:
     async def story() -> None:
-        async with await Lab.start(make_ready(1, ("trixie",)), report=print) as lab:
+        async with await Lab.start(make_ready(("trixie",)), report=print) as lab:
             host = await lab.boot("outside", python=False)
             await lab.exec(host.name, ["sh", "-c", "rm -rf /etc/apt/sources.list*"])
             assert await cause(lab, host, "root", Answers()) == "no-python"
@@ -125,7 +125,7 @@ def test_a_run_goes_on_through_cut_connections_and_is_seen_whole() -> None:
     ]
 
     async def story() -> None:
-        async with await Lab.start(make_ready(1, ("trixie",)), report=print) as lab:
+        async with await Lab.start(make_ready(("trixie",)), report=print) as lab:
             host = await lab.boot("outside")
             login = await login_of(lab, host, "nopass")
 

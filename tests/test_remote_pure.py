@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.remote import bootstrap, program
+from assistant.remote import bootstrap, program, sources
 from assistant.remote.classify import Progress, classify
 from assistant.remote.clean import clean_line, clean_text, clean_value
 from assistant.remote.credentials import Remembering, Secret, Wanted
@@ -307,10 +307,37 @@ def test_a_program_that_breaks_says_where_but_not_on_what() -> None:
 
 
 def test_sources_are_those_of_the_folder() -> None:
-    found = bootstrap.sources()
+    found = sources.sources()
     assert "assistant.onhost" in found and "assistant.onhost.protocol" in found
     assert "MAX_LINE" in found["assistant.onhost.protocol"]
     assert all(name.startswith("assistant.onhost") for name in found)
+
+
+@pytest.mark.parametrize("mode", ["inspect", "apply", "undo", "status", "measure", "facts"])
+def test_a_request_gets_every_module_it_can_come_to_import(mode: str) -> None:
+    """Each module is imported from memory alone, as on a host."""
+    given = sources.sources_for(mode)
+    assert len(given) < len(sources.sources())
+    script = (
+        f"payload = __import__('json').load(__import__('sys').stdin)\n"
+        f"{bootstrap.LOADER.partition('try:')[0]}"
+        "import importlib\nfor name in sorted(modules): importlib.import_module(name)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script],
+        input=json.dumps({"modules": dict(given)}),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_handlers_of_all_kinds_go_along_with_a_run() -> None:
+    kinds = {name for name in sources.sources() if name.startswith("assistant.onhost.kinds")}
+    assert kinds <= sources.sources_for("apply").keys()
+    assert "assistant.onhost.measure" not in sources.sources_for("apply")
+    assert "assistant.onhost.apply" not in sources.sources_for("measure")
 
 
 # --- secrets

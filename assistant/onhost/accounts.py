@@ -11,9 +11,9 @@ Requests are ``{"mode": "accounts", "action": ACTION, ...}``; each ends in one `
 - ``invite`` ``localpart, admin?, displayname?``: a lasting user. ``user_id``, ``password``.
 - ``reset`` ``localpart, log_out?``: ``user_id``, ``password``. Sessions, and with them keys to
   old messages, stay unless ``log_out``.
-- ``event`` ``event_id, room_id?``: ``found``, ``event_json`` (the object that the database
-  holds, or null; ``event`` names the kind of line).
-- ``search`` ``needle``: ``count`` of stored events that contain it, of ``total``.
+- ``events`` ``event_ids: [...], room_id?, needles?: [...]``: what the database holds, in one go:
+  ``events`` (the stored object by id, or null), ``found`` (by needle, how many stored events
+  contain it), ``total`` (of how many).
 - ``reveal`` ``name``: ``value`` of a secret that is meant for the operator's eyes.
 
 Passwords are generated here and told once, in the result.
@@ -37,6 +37,9 @@ from assistant.onhost.temporary import TemporaryUsers
 
 REVEALABLE = {"admin-password": f"{STATE_DIR}/secrets/admin-password"}
 """Names that ``reveal`` knows: secrets that a person types, never a service's own."""
+
+MOST_TEXTS = 100
+"""Most events, or texts to search for, in one request: the answer has to fit into one line."""
 
 ADMIN_PREFIX = "matrix-assistant-temporary-"
 
@@ -166,15 +169,17 @@ def _reset(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
     return {"user_id": user_id, "password": password}
 
 
-def _event(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
-    event_id = _text(request, "event_id")
-    found = stored.event(host.ask, event_id, str(request.get("room_id") or ""))
-    return {"found": found is not None, "event_json": found}
-
-
-def _search(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
-    count, total = stored.occurrences(host.ask, _text(request, "needle"))
-    return {"count": count, "total": total}
+def _events(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
+    event_ids, needles = _texts(request, "event_ids"), _texts(request, "needles")
+    if not event_ids and not needles:
+        raise HostError("validation", "neither an event nor a text to look for was named")
+    stored_events = stored.events(host.ask, event_ids, str(request.get("room_id") or ""))
+    found, total = stored.occurrences(host.ask, needles)
+    return {
+        "events": {event_id: stored_events.get(event_id) for event_id in event_ids},
+        "found": found,
+        "total": total,
+    }
 
 
 def _reveal(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
@@ -205,13 +210,22 @@ def _text(request: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def _texts(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    values = request.get(key) or []
+    good = isinstance(values, list) and all(
+        isinstance(value, str) and value and "\0" not in value for value in values
+    )
+    if not good or len(values) > MOST_TEXTS:
+        raise HostError("validation", f"the field {key} is no list of texts, or too long")
+    return tuple(dict.fromkeys(values))
+
+
 _ACTIONS: dict[str, Callable[[Mapping[str, Any], Host], dict[str, Any]]] = {
     "create": _create,
     "remove": _remove,
     "list": _list,
     "invite": _invite,
     "reset": _reset,
-    "event": _event,
-    "search": _search,
+    "events": _events,
     "reveal": _reveal,
 }

@@ -36,7 +36,11 @@ _LOST_ACCOUNT = re.compile(
 def reason(output: str) -> tuple[str, str]:
     """Cause (one of protocol.FAIL_CAUSES) and a sentence for the output of a failed certbot."""
     if "No space left on device" in output:
-        return "disk-full", "The disk of this server is full, so no certificate could be stored."
+        return (
+            "disk-full",
+            "The disk of this server is full, so no certificate could be stored. Free some space, "
+            "then apply again.",
+        )
     if "certificate is not yet valid" in output:
         return "clock", "The clock of this server is wrong: set the time, then try again."
     if "Another instance of Certbot is already running" in output:
@@ -63,7 +67,10 @@ def reason(output: str) -> tuple[str, str]:
     if re.search(r"CERTIFICATE_VERIFY_FAILED|SSLError", output):
         return "acme", "The certificate authority's own certificate is not trusted by this server."
     if re.search(r"Max retries exceeded|ConnectionError|Connection refused|timed out", output):
-        return "acme", "The certificate authority cannot be reached from this server."
+        return "acme", (
+            "The certificate authority cannot be reached from this server, or does not answer in "
+            "time. Try again later."
+        )
     if "does not appear to be installed" in output or "unrecognized arguments" in output:
         return "acme", "certbot lacks the plugin for this DNS provider."
     told_error = re.search(r"An unexpected error occurred:\s*\n(.+)", output)

@@ -19,6 +19,7 @@ from assistant.onhost.machine import HostMachine
 from assistant.onhost.paths import Paths, checked_run
 from assistant.onhost.registry import handler_for
 from assistant.onhost.resources import Resource, Secret
+from assistant.onhost.told import as_host_error
 
 _RESERVE = 256 * 1024
 """Bytes set aside so that the end of a run can be written down on a full disk."""
@@ -183,23 +184,6 @@ class RunLog:
         return self.tally.stopped
 
 
-def as_host_error(error: Exception) -> HostError:
-    """The HostError to tell people for any exception; a fault of the program names its place."""
-    if isinstance(error, HostError):
-        return error
-    if isinstance(error, OSError):
-        return host_error(error, str(error.filename or "a file"))
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = ""
-    if place is not None:
-        code = place.tb_frame.f_code
-        where = f" in {os.path.basename(code.co_filename)}, line {place.tb_lineno}"
-    text = f"A fault in the assistant's program on the host ({type(error).__name__}{where})."
-    return HostError("unknown", text)
-
-
 def execute(request: Mapping[str, Any], paths: Paths, machine: HostMachine, log: RunLog) -> None:
     """Apply every resource in order, up to the first failure or a request to stop."""
     resources = machine.resources
@@ -215,7 +199,10 @@ def execute(request: Mapping[str, Any], paths: Paths, machine: HostMachine, log:
         try:
             event = _one(resource, index, machine, resolve, log.emit)
         except Exception as error:
-            log.fail(resource.id, as_host_error(error))
+            from assistant.onhost.fallback import fall_back
+
+            told = fall_back(resource, as_host_error(error), machine, paths)
+            log.fail(resource.id, told)
             return
         finally:
             machine.forget_cache_after_change()

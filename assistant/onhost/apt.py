@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ DAY = 24 * 3600
 
 LOCK_WAIT = 60
 """Seconds to wait for another program that holds apt's locks."""
+
+LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock")
 
 ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
@@ -38,15 +41,20 @@ OPTIONS = (
 _UPDATE = ("apt-get", *OPTIONS, "-o", "APT::Update::Error-Mode=any", "update")
 
 _SENTENCES = {
-    "disk-full": "The disk of this server is full, so {what} stopped.",
-    "read-only": "A file system of this server is read-only, so {what} stopped.",
+    "disk-full": "The disk of this server is full, so {what} stopped. Free some space or enlarge "
+    "the disk, then apply again.",
+    "read-only": "A file system of this server is read-only, so {what} stopped. A restart may mend "
+    "that; if not, ask your provider about the disk.",
     "apt-lock": "Another program is installing packages and did not finish within a minute. "
     "Wait until it is done, then try again.",
     "clock": "The clock of this server is wrong, so the packages' signatures seem not to be "
     "valid yet. Set the time, then try again.",
-    "name-resolution": "This server cannot resolve the name of its package mirror.",
-    "port-taken": "A new service could not start, because its port is taken by another program.",
-    "mirror": "The package mirror did not give what was asked for, so {what} stopped.",
+    "name-resolution": "This server cannot resolve the name of its package mirror. Check its "
+    "resolver (/etc/resolv.conf), or choose another mirror, then apply again.",
+    "port-taken": "A new service could not start, because its port is taken by another program. "
+    "Stop that program, then apply again.",
+    "mirror": "The package mirror did not give what was asked for, so {what} stopped. Try again in "
+    "some minutes, or choose another mirror in the settings.",
 }
 
 _STALE = re.compile(
@@ -77,6 +85,34 @@ def lists_are_old(machine: Machine) -> bool:
     if not isinstance(updated, (int, float)):
         return True
     return not 0 <= time.time() - updated < DAY
+
+
+def wait_until_free(machine: Machine) -> None:
+    """Wait while another program installs packages; HostError ``apt-lock`` after a minute.
+
+    What apt waits for by itself, dpkg alone and the lists of older versions of apt do not.
+    """
+    deadline = time.monotonic() + LOCK_WAIT
+    said = False
+    while any(_is_locked(machine.path(path)) for path in LOCKS):
+        if time.monotonic() > deadline:
+            raise HostError("apt-lock", _SENTENCES["apt-lock"])
+        if not said:
+            machine.say("Waiting for another program to finish installing packages.")
+        said = True
+        time.sleep(1)
+
+
+def _is_locked(path: str) -> bool:
+    try:
+        with open(path, "r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        # No such lock yet, or none that can be taken: apt itself says more about it.
+        return False
+    return False
 
 
 def update(machine: Machine) -> Completed:

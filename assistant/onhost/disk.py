@@ -20,10 +20,17 @@ def host_error(error: OSError, path: str) -> HostError:
     where = str(error.filename or path)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         mount, free = room(where)
-        text = f"The disk is full: {free} MB are free on {mount}, needed for {path}."
+        text = (
+            f"The disk is full: {free} MB are free on {mount}, needed for {path}. "
+            "Free some space or enlarge the disk, then apply again."
+        )
         return HostError("disk-full", text)
     if error.errno == errno.EROFS:
-        return HostError("read-only", f"{path} is on a file system that is mounted read-only.")
+        text = (
+            f"{path} is on a file system that is mounted read-only. A restart of the server may "
+            "mend that; if not, ask your provider about its disk. Then apply again."
+        )
+        return HostError("read-only", text)
     if error.errno in (errno.EACCES, errno.EPERM):
         return HostError("permission", f"The host does not permit a change of {path}.")
     return HostError("command", f"{path}: {error.strerror or error}.")

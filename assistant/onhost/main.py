@@ -14,7 +14,7 @@ from assistant.onhost.handler import HostError
 from assistant.onhost.paths import Paths, checked_run
 from assistant.onhost.protocol import PROCESS_NAME
 
-_FOR_ROOT = ("inspect", "apply", "undo", "stop", "confirm", "follow", "status", "accounts")
+_FOR_ROOT = ("inspect", "apply", "undo", "stop", "confirm", "follow", "status", "accounts", "link")
 
 
 def main(
@@ -44,7 +44,7 @@ def main(
 
 
 def _report(error: Exception, emit: Emit) -> int:
-    from assistant.onhost.apply import as_host_error
+    from assistant.onhost.told import as_host_error
 
     told = as_host_error(error)
     if told.cause == "unknown":
@@ -89,6 +89,10 @@ class _Answer:
             from assistant.onhost import accounts
 
             accounts.run(request, self._emit)
+        elif mode == "link":
+            from assistant.onhost import links
+
+            links.run(request, self._emit, self._paths)
         elif mode == "facts":
             from assistant.onhost.facts import facts
 

@@ -17,6 +17,7 @@ Requests::
     {"mode": "facts"}
     {"mode": "measure", "probes": [...], "deadline": SECONDS}
     {"mode": "accounts", "action": "create"|"remove"|"admin"|…, ...}
+    {"mode": "link", "action": "status"|"request"|"sign"|"install", "host": NAME, ...}
 
 Events of ``inspect``: one ``state`` per resource (``id``, ``action``: one of :data:`ACTIONS`,
 ``summary``, ``diff``), then ``result`` (``changes``, ``conflicts``).

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from assistant.onhost.classify import tail_of
@@ -37,27 +37,40 @@ def ask_database(sql: str) -> str:
     return done.stdout
 
 
-def event(ask: Ask, event_id: str, room_id: str = "") -> dict[str, Any] | None:
-    """The stored JSON of an event, or None; with ``room_id`` only if it is in that room."""
-    where = f"event_id = {sql_text(event_id)}"
+def events(ask: Ask, event_ids: Sequence[str], room_id: str = "") -> dict[str, dict[str, Any]]:
+    """The stored JSON of events by their ids; what is not there is left out.
+
+    With ``room_id`` only events in that room count.
+    """
+    if not event_ids:
+        return {}
+    wanted = ", ".join(sql_text(event_id) for event_id in event_ids)
+    where = f"event_id in ({wanted})"
     if room_id:
         where += f" and room_id = {sql_text(room_id)}"
-    output = ask(f"select json from event_json where {where};\n").strip()  # noqa: S608 - hex only
-    if not output:
-        return None
-    value = json.loads(output)
-    return value if isinstance(value, dict) else None
+    output = ask(f"select event_id, json from event_json where {where};\n")  # noqa: S608 - hex only
+    found: dict[str, dict[str, Any]] = {}
+    for line in output.split("\n"):
+        event_id, _, text = line.partition("\t")
+        value = json.loads(text) if text else None
+        if isinstance(value, dict):
+            found[event_id] = value
+    return found
 
 
-def occurrences(ask: Ask, needle: str) -> tuple[int, int]:
-    """How many stored events contain a text (in any JSON spelling), and how many there are."""
+def occurrences(ask: Ask, needles: Sequence[str]) -> tuple[dict[str, int], int]:
+    """How many stored events contain each text (in any JSON spelling), and how many there are."""
+    counts = "".join(f"count(*) filter (where {_contains(needle)}), " for needle in needles)
+    output = ask(f"select {counts}count(*) from event_json;\n")  # noqa: S608 - hex only
+    *found, total = map(int, output.strip().split("\t"))
+    return dict(zip(needles, found, strict=True)), total
+
+
+def _contains(needle: str) -> str:
     escaped = json.dumps(needle)[1:-1]
     lightly = json.dumps(needle, ensure_ascii=False)[1:-1]
     spellings = sorted({needle, escaped, lightly})
-    places = " or ".join(f"position({sql_text(text)} in json) > 0" for text in spellings)
-    output = ask(f"select count(*) filter (where {places}), count(*) from event_json;\n")  # noqa: S608 - hex
-    found, total = output.strip().split("\t")
-    return int(found), int(total)
+    return " or ".join(f"position({sql_text(text)} in json) > 0" for text in spellings)
 
 
 def users(ask: Ask) -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from assistant.onhost.classify import classify, tail_of
 from assistant.onhost.handler import HostError, Machine
+from assistant.onhost.sockets import listening, with_processes
 
 _PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Type,MainPID"
 
@@ -111,7 +113,23 @@ def failed(machine: Machine, unit: str, what: str, output: str = "") -> HostErro
     cause = classify(words) or classify(output)
     if cause not in ("disk-full", "read-only", "port-taken", "clock", "permission"):
         cause = "health"
+    if cause == "port-taken":
+        taken = holder_of_port(words)
+        text = f"{what} because {taken}. Stop that program or let it use another port, "
+        return HostError(cause, f"{text}then apply again.", tail_of(words))
     said = [line for line in words.splitlines() if line.strip() and not line.startswith("-- ")]
     last = f" Its last words: {said[-1].strip()[:200]}" if said else ""
-    reason = " because its port is taken by another program" if cause == "port-taken" else ""
-    return HostError(cause, f"{what}{reason}.{last}", tail_of(words or output))
+    return HostError(cause, f"{what}.{last}", tail_of(words or output))
+
+
+def holder_of_port(words: str) -> str:
+    """Who holds the port that a service's words say is taken, as the end of a sentence."""
+    named = re.search(r"(?:bind\(\) to \S*:|listen on \S*:|port )(\d{1,5})\b", words)
+    if named is None:
+        return "its port is taken by another program"
+    port = int(named[1])
+    at_port = [one for one in listening() if one.protocol == "tcp" and one.port == port]
+    names = sorted({one.process for one in with_processes(at_port) if one.process})
+    if not names:
+        return f"port {port} is taken by another program"
+    return f"port {port} is taken by {', '.join(names)}"

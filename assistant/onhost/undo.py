@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from assistant.onhost.apply import RunLog, as_host_error
+from assistant.onhost.apply import RunLog
 from assistant.onhost.events import Emit
 from assistant.onhost.handler import HostError, Kept
 from assistant.onhost.journal import Numbered
@@ -14,6 +14,7 @@ from assistant.onhost.machine import HostMachine
 from assistant.onhost.paths import Paths, checked_run
 from assistant.onhost.receipts import Receipt, ReceiptBook, load_receipts
 from assistant.onhost.registry import handler_for
+from assistant.onhost.told import as_host_error
 
 
 def pending_receipts(paths: Paths, upto: str | None = None) -> list[Receipt]:

@@ -9,12 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any
-
-PACKAGE = "assistant.onhost"
 
 BOOT = (
     "import sys,zlib,json;"
@@ -82,25 +77,6 @@ except Exception as exc:
 sys.exit(code)
 '''
 """The second stage: it comes with the block."""
-
-
-@cache
-def sources() -> Mapping[str, str]:
-    """The sources of assistant.onhost: module name -> text, packages by their own name."""
-    found: dict[str, str] = {}
-    _collect(files(PACKAGE), PACKAGE, found)
-    return dict(sorted(found.items()))
-
-
-def _collect(folder: Traversable, package: str, found: dict[str, str]) -> None:
-    for item in folder.iterdir():
-        if item.is_dir():
-            if item.joinpath("__init__.py").is_file():
-                _collect(item, f"{package}.{item.name}", found)
-        elif item.name.endswith(".py"):
-            stem = item.name.removesuffix(".py")
-            name = package if stem == "__init__" else f"{package}.{stem}"
-            found[name] = item.read_text("utf-8")
 
 
 def block(request: Mapping[str, Any], modules: Mapping[str, str]) -> bytes:

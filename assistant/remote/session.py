@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncssh
 
-from assistant.remote import bootstrap, program
+from assistant.remote import bootstrap, program, sources
 from assistant.remote.channel import Channel
 from assistant.remote.classify import Progress, classify
 from assistant.remote.credentials import ASKS, Credentials, Secret, Wanted
@@ -89,7 +89,9 @@ class Session:
         had to be installed, an event ``preparing`` comes first. Leaving the iteration ends the
         program's input: the host then knows that we left.
         """
-        modules = bootstrap.sources() if self._modules is None else self._modules
+        modules = self._modules
+        if modules is None:
+            modules = sources.sources_for(str(request.get("mode", "")))
         block = bootstrap.block(request, modules)
         async with self._reporting():
             started = await self._start(block)

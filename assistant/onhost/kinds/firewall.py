@@ -155,7 +155,8 @@ class FirewallHandler:
         if not confirmed:
             text = (
                 "Nobody confirmed from a second connection that this host can still be reached, "
-                "so the old firewall rules are back."
+                "so the old firewall rules are back. Check that the setup names the port that SSH "
+                "uses, then apply again."
             )
             raise HostError("not-confirmed", text)
         # The timer may have fired in the very moment of the confirmation.

@@ -43,6 +43,7 @@ class PackagesHandler:
 
     def apply(self, resource: Packages, found: Found, machine: Machine) -> Done:
         """Repair what a power cut left, ask for space, install; fetch the lists when it helps."""
+        apt.wait_until_free(machine)
         _repair(machine)
         before = _statuses(machine)
         missing = _not_installed(resource.names, before)

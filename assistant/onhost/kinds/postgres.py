@@ -235,7 +235,10 @@ def _dead(machine: Machine) -> HostError:
     if classify(journal) == "disk-full":
         return HostError("disk-full", "PostgreSQL cannot start, because the disk is full.", tail)
     return HostError(
-        "postgres", f"PostgreSQL did not answer within {WAIT} seconds after it was started.", tail
+        "postgres",
+        f"PostgreSQL did not answer within {WAIT} seconds after it was started. Its last words "
+        "say why: mend that, then apply again.",
+        tail,
     )
 
 

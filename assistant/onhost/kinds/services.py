@@ -31,18 +31,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def probe(url: str, host: str, timeout: float) -> str:
     """Ask a URL once; empty when it answers below 500, else what went wrong.
 
-    Certificates are not verified: the name is the public one, the address the host itself.
+    Certificates are not verified: the name is the public one, the address the host itself. TLS is
+    told the name as well, since a server may refuse those who give none.
     """
-    import ssl
-
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=context),
-        _NoRedirect,
-    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _tls(host), _NoRedirect)
     request = urllib.request.Request(url, headers={"Host": host} if host else {})  # noqa: S310
     try:
         with opener.open(request, timeout=timeout):
@@ -57,6 +49,26 @@ def probe(url: str, host: str, timeout: float) -> str:
         return f"{error or type(error).__name__}"
     except Exception as error:  # http.client has errors of its own for answers that are no HTTP
         return f"no proper answer ({type(error).__name__})"
+
+
+def _tls(host: str) -> urllib.request.HTTPSHandler:
+    import http.client
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+    class Connection(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            http.client.HTTPConnection.connect(self)
+            self.sock = context.wrap_socket(self.sock, server_hostname=host or self.host)
+
+    class Handler(urllib.request.HTTPSHandler):
+        def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Connection, request)
+
+    return Handler()
 
 
 def _key(resource: Service) -> str:
@@ -120,7 +132,7 @@ class ServiceHandler:
             done.append(f"{verb}d")
         done += self._run(resource, found, unit, machine)
         if resource.running:
-            _wait_for_health(resource, machine)
+            wait_for_health(resource, machine)
             machine.remember(_key(resource), digest)
         return Done(", ".join(done))
 
@@ -166,7 +178,8 @@ class ServiceHandler:
         return f"{unit}: " + (", ".join(done) or "as it was")
 
 
-def _wait_for_health(resource: Service, machine: Machine) -> None:
+def wait_for_health(resource: Service, machine: Machine) -> None:
+    """Wait until a unit runs, stays and answers; HostError with its log when it does not."""
     deadline = time.monotonic() + resource.health_seconds
     pause = 0.1
     while True:

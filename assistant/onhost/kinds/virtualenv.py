@@ -29,11 +29,14 @@ _OTHER_MEGABYTES = 20
 _BARE_MEGABYTES = 30
 
 _SENTENCES = {
-    "disk-full": "The disk of this server is full.",
-    "read-only": "A file system of this server is read-only.",
+    "disk-full": "The disk of this server is full. Free some space or enlarge the disk, then apply "
+    "again.",
+    "read-only": "A file system of this server is read-only. A restart may mend that; if not, ask "
+    "your provider about the disk.",
     "clock": "The clock of this server is wrong, so the package index's certificate seems not to "
     "be valid yet. Set the time, then try again.",
-    "name-resolution": "This server cannot resolve the name of the Python package index.",
+    "name-resolution": "This server cannot resolve the name of the Python package index. Check its "
+    "resolver (/etc/resolv.conf), then apply again.",
     "mirror": "The Python package index could not be reached, or broke off. Try again, or choose "
     "another index.",
 }
