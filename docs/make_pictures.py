@@ -31,7 +31,9 @@ from assistant.plan.compile import compile_plan  # noqa: E402
 from assistant.setup import Setup, with_findings  # noqa: E402
 from assistant.steps import Step  # noqa: E402
 from screens.app import LANGUAGES, AssistantApp  # noqa: E402
+from tests import screens_runs as runs  # noqa: E402
 from tests import screens_stand_in as made_up  # noqa: E402
+from tests import screens_values as values  # noqa: E402
 
 PICTURES = Path(__file__).parent / "pictures"
 SIZE = (80, 24)
@@ -79,52 +81,52 @@ async def _half_applied(pilot: Any, services: made_up.StandInServices) -> None:
 
 
 def _summary(name: str, audience: Any, language: str) -> str:
-    setup = made_up.applied_setup()
+    setup = values.applied_setup()
     return summary_markdown(
         setup,
         plan=compile_plan(setup),
-        findings=made_up.GOOD_FINDINGS,
-        canary=made_up.CANARY_RESULT,
+        findings=values.GOOD_FINDINGS,
+        canary=runs.CANARY_RESULT,
         audience=audience,
         language=language,
     )
 
 
 def _known(**more: Any) -> dict[str, Any]:
-    return {"setups": {made_up.SETUP_NAME: made_up.setup()}, **more}
+    return {"setups": {values.SETUP_NAME: values.setup()}, **more}
 
 
 def _some_days_old() -> dict[str, Setup]:
     """A setup that is as old on every day that the pictures are drawn."""
     then = datetime.now(UTC) - timedelta(days=2, hours=1)
-    setup = with_findings(made_up.applied_setup(), made_up.GOOD_FINDINGS, then)
+    setup = with_findings(values.applied_setup(), values.GOOD_FINDINGS, then)
     history = tuple(entry.model_copy(update={"at": then}) for entry in setup.history)
-    return {made_up.SETUP_NAME: setup.model_copy(update={"history": history})}
+    return {values.SETUP_NAME: setup.model_copy(update={"history": history})}
 
 
 async def _diagnosed(pilot: Any, services: made_up.StandInServices) -> None:
     """The place to come back to."""
-    pilot.app.diagnose(made_up.SETUP_NAME)
+    pilot.app.diagnose(values.SETUP_NAME)
     await _settled(pilot)
 
 
-_CHECKED = {"setups": {made_up.SETUP_NAME: made_up.checked_setup(made_up.GOOD_FINDINGS)}}
+_CHECKED = {"setups": {values.SETUP_NAME: values.checked_setup(values.GOOD_FINDINGS)}}
 _APPLIED = {"setups": _some_days_old}
-_PROVING = _known(events={"check": made_up.GOOD_FINDINGS}, results={"export": _summary})
+_PROVING = _known(events={"check": values.GOOD_FINDINGS}, results={"export": _summary})
 
 TABLE: tuple[Picture, ...] = (
     Picture("start", "home", None, {}),
     Picture("start-again", "home", None, _APPLIED),
     Picture("questions", "questions", Draft(step=Step.QUESTIONS)),
-    Picture("advice", "advice", made_up.draft(Step.ADVICE)),
-    Picture("servers", "servers", made_up.draft(Step.SERVERS)),
-    Picture("checks", "checks", made_up.draft(Step.CHECKS), _known()),
-    Picture("review", "review", made_up.draft(Step.REVIEW), _CHECKED),
-    Picture("apply", "apply", made_up.draft(Step.APPLY), _CHECKED, _half_applied),
-    Picture("proof", "finish", made_up.draft(Step.FINISH), _PROVING),
-    Picture("people", "finish", made_up.draft(Step.FINISH), _PROVING,
+    Picture("advice", "advice", values.draft(Step.ADVICE)),
+    Picture("servers", "servers", values.draft(Step.SERVERS)),
+    Picture("checks", "checks", values.draft(Step.CHECKS), _known()),
+    Picture("review", "review", values.draft(Step.REVIEW), _CHECKED),
+    Picture("apply", "apply", values.draft(Step.APPLY), _CHECKED, _half_applied),
+    Picture("proof", "finish", values.draft(Step.FINISH), _PROVING),
+    Picture("people", "finish", values.draft(Step.FINISH), _PROVING,
             _keys("enter", "i", *"anna", "enter")),
-    Picture("summary", "finish", made_up.draft(Step.FINISH), _PROVING, _keys("3")),
+    Picture("summary", "finish", values.draft(Step.FINISH), _PROVING, _keys("3")),
     Picture("diagnosis", "diagnosis", None, _APPLIED, _diagnosed),
 )  # fmt: skip
 

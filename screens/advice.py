@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from assistant.answers import relevant
 from assistant.decision import Verdict
+from assistant.drafting import with_option
 from assistant.options import OPTIONS, Topology, acknowledged
 from assistant.recommendation import Recommendation, recommend
 from assistant.steps import Step
@@ -33,18 +34,10 @@ if TYPE_CHECKING:
     from assistant.draft import Draft
 
 
-def deployable() -> frozenset[int]:
-    """The options that this version can set up."""
-    from assistant.plan.compile import RECIPES
-
-    return frozenset(RECIPES)
-
-
 def stand_in(advice: Recommendation, option: int) -> int | None:
-    """The option to go on with when this one cannot be set up or chosen; None: there is none."""
-    can = deployable()
+    """The option to go on with when this one cannot be chosen; None: there is none."""
     for item in advice.ranking:
-        if item.option in can and item.option != option and item.verdict is not Verdict.RULED_OUT:
+        if item.option != option and item.verdict is not Verdict.RULED_OUT:
             return item.option
     return None
 
@@ -84,7 +77,7 @@ class AdvicePage(Page):
     """What the answers lead to; any option can be looked at, those that fit can be chosen."""
 
     step: ClassVar[Step | None] = Step.ADVICE
-    help_text: ClassVar[Message] = msg(
+    help_text: Message = msg(
         "This is what your answers lead to. 1, 2, 3 and 4 show the other options: how each is"
         " built, what speaks for and against it, and why it is ruled out if it is."
         "\n\n"
@@ -218,39 +211,26 @@ class AdvicePage(Page):
 
     def _later_words(self) -> Message | None:
         """Why one cannot go on with the option that is looked at, and what can be done instead."""
-        instead = stand_in(self._advice, self._option)
-        if self._ruled_out:
-            return msg(
-                "It cannot be chosen with your answers. Below you see which answer rules it out:"
-                " change that one, and it comes back."
-            )
-        if self._option in deployable():
+        if not self._ruled_out:
             return None
-        if instead is None:
-            return msg(
-                "This version prepares the advice for option {number}; setting it up comes later.",
-                number=self._option,
-            )
         return msg(
-            "This version prepares the advice for option {number}; setting it up comes later."
-            " Today it can set up option {instead}. Go on with that one, or go back and change"
-            " your answers.",
-            number=self._option,
-            instead=instead,
+            "It cannot be chosen with your answers. Below you see which answer rules it out:"
+            " change that one, and it comes back."
         )
 
     # -- going on --------------------------------------------------------------
 
     @property
-    def _choosable(self) -> bool:
-        return not self._ruled_out and self._option in deployable()
+    def _way_on(self) -> int | None:
+        """The option that one goes on with from here."""
+        return stand_in(self._advice, self._option) if self._ruled_out else self._option
 
     @property
     def primary(self) -> Message | None:
         """What Enter does; the words name the option that one goes on with."""
         if not self._accepted:
             return msg("Accept the risks of option {number}", number=self._option)
-        option = self._option if self._choosable else stand_in(self._advice, self._option)
+        option = self._way_on
         if option is None:
             return None
         return msg("Go on with option {number}", number=option)
@@ -269,11 +249,12 @@ class AdvicePage(Page):
         if not self._accepted:
             self._accept()
             return
-        option = self._option if self._choosable else stand_in(self._advice, self._option)
+        option = self._way_on
         if option is None:
             return
         typed = self.draft.acknowledged if option == self.draft.option else ""
-        self.draft = self.draft.model_copy(update={"option": option, "acknowledged": typed})
+        chosen = with_option(self.draft, option)
+        self.draft = chosen.model_copy(update={"acknowledged": typed})
         self.post_message(self.Next(self.current()))
 
     def _accept(self) -> None:
@@ -290,16 +271,10 @@ class AdvicePage(Page):
             entry.focus()
             self.call_after_refresh(answer.scroll_visible, animate=False)
             return
-        self.draft = self.draft.model_copy(
-            update={"option": self._option, "acknowledged": " ".join(entry.value.split())}
+        self.draft = with_option(self.draft, self._option).model_copy(
+            update={"acknowledged": " ".join(entry.value.split())}
         )
-        if self._choosable:
-            self.post_message(self.Next(self.current()))
-            return
-        self.assistant.keep(self.draft)
-        self.query_one("#advice-scroll").focus()
-        answer.show(Line("done", msg("Noted. Above you see what can be done today.")))
-        self.retell()
+        self.post_message(self.Next(self.current()))
 
     # -- keys ------------------------------------------------------------------
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from assistant.draft import Draft
+from assistant.draft import Draft, draft_of
 from assistant.errors import AssistantError
 from assistant.findings import Finding
+from assistant.setup import Setup
 from assistant.steps import Step
 from assistant.text import Message, msg
 from checks.verdict import ready_to_apply
@@ -21,6 +23,9 @@ from screens.lines import TextLine
 from screens.page import NOTHING_CHANGED, Page
 from screens.records_view import all_seen, record_states
 from screens.run_dialogs import Question
+
+if TYPE_CHECKING:
+    from assistant.dnsapi import Outcome
 
 FRESH = timedelta(minutes=10)
 """Findings younger than this are shown as they are; older ones are measured again on entry."""
@@ -37,13 +42,13 @@ class ChecksPage(FindingsPage, Page):
         " arrow keys; the selected finding opens beside or below the table.\n\n"
         "r checks the selected row again, R everything, f what is not ok. Space shows every row, v"
         " what was measured, c copies, e writes a report for someone who helps you.\n\n"
-        "DNS records are entered at the company where you manage your domain. w waits until they"
-        " are seen; you can go elsewhere meanwhile and come back. Nothing here changes your"
-        " servers."
+        "DNS records are entered at the company where you manage your domain; p has them entered"
+        " by that company's interface, if you have a key for it. w waits until they are seen; you"
+        " can go elsewhere meanwhile and come back. Nothing here changes your servers."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "wait", str(msg("Wait for DNS"))),
-        Binding("p", "add_records", str(msg("Add the records (practice)")), show=False),
+        Binding("p", "add_records", str(msg("Add the records")), show=False),
         Binding("g", "anyway", str(msg("Go on anyway"))),
     ]
 
@@ -135,7 +140,7 @@ class ChecksPage(FindingsPage, Page):
             return super().records_hint()
         if self.waiting:
             return msg("{copy}  copies them   {stop}  stops waiting", copy="c", stop="x")
-        if self._can_add:
+        if self._practice:
             return msg(
                 "{copy}  copies them   {wait}  waits until they are seen   {add}  adds them for"
                 " you (practice)",
@@ -143,13 +148,19 @@ class ChecksPage(FindingsPage, Page):
                 wait="w",
                 add="p",
             )
-        return msg("{copy}  copies them   {wait}  waits until they are seen", copy="c", wait="w")
+        return msg(
+            "{copy}  copies them   {wait}  waits until they are seen   {add}  lets your DNS"
+            " company add them",
+            copy="c",
+            wait="w",
+            add="p",
+        )
 
     # -- actions ---------------------------------------------------------------------
 
     @property
-    def _can_add(self) -> bool:
-        """Whether this is a practice, where the records can be added from here."""
+    def _practice(self) -> bool:
+        """Whether this is a practice, whose company adds records without being asked."""
         return self.assistant.services.practice
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -157,7 +168,7 @@ class ChecksPage(FindingsPage, Page):
         if action == "wait":
             return not self.checking and not self.waiting and not all_seen(self.record_states)
         if action == "add_records":
-            return self._can_add and not all_seen(self.record_states)
+            return not self.checking and not all_seen(self.record_states)
         if action == "anyway":
             return not self.checking and not self.ready and self.setup is not None
         return super().check_action(action, parameters)
@@ -210,19 +221,56 @@ class ChecksPage(FindingsPage, Page):
             )
 
     def action_add_records(self) -> None:
-        """In a practice: let the made-up company add the records, then look."""
+        """Have the records set by the company that looks after them, then look."""
         self.assistant.run_worker(self._add_records(), exit_on_error=False)
 
     async def _add_records(self) -> None:
-        if not self._can_add:
+        app, name = self.assistant, self.setup_name
+        if self.setup is None or (self.busy and not self.waiting):
+            app.tell(msg("Something else is under way. Wait until it is done."))
             return
+        known = self.setup.settings.provider is not None
         try:
-            await self.assistant.services.add_records(self.setup_name)
+            if self._practice:
+                await app.services.add_records(name)
+            elif await self._has_provider(self.setup):
+                outcomes = await app.services.set_records(name, app)
+                if not outcomes:
+                    return
+                message, well = _set_words(outcomes)
+                app.tell(message, warning=not well)
+            else:
+                return
         except AssistantError as error:
-            self.assistant.tell(error.message, warning=True)
+            app.tell(error.message, warning=True)
             return
         if self.is_mounted and not self.checking:
-            self.begin_checks(DNS_CHECKS)
+            # Findings are of a setup without a company where there was none.
+            self.begin_checks(DNS_CHECKS if known or self._practice else None)
+
+    async def _has_provider(self, setup: Setup) -> bool:
+        """Whether the company is known; if not, it is asked for and kept in the setup."""
+        if setup.settings.provider is not None:
+            return True
+        from screens.provider_dialog import ProviderDialog
+
+        provider = await self.assistant.push_screen_wait(ProviderDialog(setup.option))
+        if provider is None:
+            return False
+        services = self.assistant.services
+
+        def keep() -> Setup:
+            now = services.load_setup(setup.name)
+            settings = now.settings.model_copy(update={"provider": provider})
+            changed = now.model_copy(update={"settings": settings})
+            services.save_setup(changed)
+            return changed
+
+        self.setup = await asyncio.to_thread(keep)
+        typed = draft_of(self.setup, self.draft.step).provider
+        self.draft = self.draft.model_copy(update={"provider": typed})
+        self.assistant.keep(self.draft)
+        return True
 
     def action_anyway(self) -> None:
         """Go on in spite of what stands in the way, after a second yes."""
@@ -260,11 +308,34 @@ class ChecksPage(FindingsPage, Page):
             msg("Look every ten seconds until they are seen"),
             self.action_wait,
         )
-        if self._can_add:
+        if self._practice:
             yield (
                 msg("Add the records (practice)"),
                 msg("The practice company adds them at once"),
                 self.action_add_records,
             )
+        else:
+            yield (
+                msg("Let your DNS company add the records"),
+                msg("By its interface; its key is asked for and not kept"),
+                self.action_add_records,
+            )
         if not self.ready:
             yield msg("Go on anyway"), msg("In spite of what failed"), self.action_anyway
+
+
+def _set_words(outcomes: Sequence[Outcome]) -> tuple[Message, bool]:
+    """What became of the records, and whether that is well."""
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if failed:
+        text = msg(
+            "{failed} of {total} records could not be set. {first} Add them by hand, or try again.",
+            failed=len(failed),
+            total=len(outcomes),
+            first=failed[0].text,
+        )
+        return text, False
+    changed = sum(outcome.state == "changed" for outcome in outcomes)
+    if not changed:
+        return msg("All records are there already. Others may see them a little later."), True
+    return msg("{count} records are set. It may take minutes to be seen.", count=changed), True

@@ -313,7 +313,7 @@ class FindingsPage(FollowingPage):
         return report_markdown(
             self.setup_name,
             self.findings,
-            self.record_states,
+            [state for state in self.record_states if state.record.where == "public"],
             language=self.assistant.language,
             at=self.setup.findings.at if self.setup and self.setup.findings else None,
             set_aside=self.set_aside,

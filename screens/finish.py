@@ -59,9 +59,10 @@ class FinishPage(Page):
 
     step = Step.FINISH
     help_text = msg(
-        "1. Two test users, A and B, are made on your server. They write to each other as people"
-        " would, encrypted. Then the assistant looks into the server's database: it must hold only"
-        " what nobody can read. At last the test users are removed. Press r to run it again.\n\n"
+        "1. Two test users, A and B, are made on your server; with two servers, one on each. They"
+        " write to each other as people would, encrypted. Then the assistant looks into the"
+        " server's database: it must hold only what nobody can read. At last the test users are"
+        " removed. Press r to run it again.\n\n"
         "2. The administrator is the account that looks after the service. Everybody who chats"
         " gets an account from you; nobody can register without you. Passwords are shown once and"
         " kept nowhere on this computer.\n\n"
@@ -92,6 +93,7 @@ class FinishPage(Page):
         Binding("r", "again", str(msg("Run again"))),
         Binding("p", "admin", str(msg("Password"))),
         Binding("i", "invite", str(msg("Invite")), priority=True),
+        Binding("o", "server", str(msg("Other server"))),
         Binding("t", "audience", str(msg("For whom"))),
         Binding("e", "save", str(msg("Save")), priority=True),
         Binding("ctrl+d", "done", str(msg("Done")), show=False),
@@ -106,6 +108,7 @@ class FinishPage(Page):
         "again": "proof",
         "admin": "people",
         "invite": "people",
+        "server": "people",
         "audience": "summary",
         "save": "summary",
     }
@@ -249,6 +252,8 @@ class FinishPage(Page):
         """
         if action == "again" and self.query_one(ProofPart).running:
             return False
+        if action == "server" and not self.query_one(PeoplePart).two:
+            return False
         part = self._PART_OF.get(action)
         return part is None or (part == self._part and not isinstance(self.focused, Input))
 
@@ -263,6 +268,10 @@ class FinishPage(Page):
     def action_invite(self) -> None:
         """Type a name."""
         self.set_focus(self.query_one("#localpart", Input))
+
+    def action_server(self) -> None:
+        """Accounts on the other server."""
+        self.query_one(PeoplePart).switch()
 
     def action_audience(self) -> None:
         """The summary for the others."""
@@ -298,6 +307,12 @@ class FinishPage(Page):
             at("people", self.action_admin),
         )
         yield msg("Invite somebody"), msg("Make an account"), at("people", self.action_invite)
+        if self.query_one(PeoplePart).two:
+            yield (
+                msg("Accounts on the other server"),
+                msg("For people in China, or outside"),
+                at("people", self.action_server),
+            )
         yield (
             msg("Read the summary"),
             msg("For you, or for the others"),

@@ -96,7 +96,14 @@ class FindingGrid(ScrollView, can_focus=True):
             self.virtual_size = Size(width, height)
             self.refresh(layout=True)
         self.refresh()
-        self.call_after_refresh(self._reveal)
+        self.call_after_refresh(self._settle, width)
+
+    def _settle(self, width: int) -> None:
+        """Lay it out again if a scrollbar has come since and taken a column."""
+        if 0 < self.scrollable_content_region.width < width:
+            self.retell()
+        else:
+            self._reveal()
 
     def on_resize(self) -> None:
         """Fit it to the new width."""

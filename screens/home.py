@@ -167,7 +167,7 @@ class HomePage(PlainPage):
     AUTO_FOCUS = ""  # it would scroll
     shows_back = False
     changed: Message = msg("Nothing is changed on any server before you say so.")
-    help_text: ClassVar[Message] = msg(
+    help_text: Message = msg(
         "This program sets up a private messenger (Matrix) on a server of your own, for people on"
         " both sides of the border filter.\n\n"
         "It asks some questions, says which of four ways suits you and why, tries your server,"

@@ -72,7 +72,7 @@ class PlainPage(Screen[None]):
     """
 
     step: ClassVar[Step | None] = None
-    help_text: ClassVar[Message] = msg("There is no help for this page yet.")
+    help_text: Message = msg("There is no help for this page yet.")
     changed: Message = NOTHING_CHANGED
     shows_back: ClassVar[bool] = True
     # Never a button of the foot at first: Enter on Back would go back.

@@ -16,6 +16,7 @@ from textual.message import Message as Event
 from textual.widgets import Input, Static
 
 from assistant.errors import AssistantError, ProblemError
+from assistant.homeserver import homeservers
 from assistant.text import Message, msg
 from assistant.typed import clean_localpart
 from screens.button import Button
@@ -23,6 +24,7 @@ from screens.status import Verdict
 from screens.words import Words, say
 
 if TYPE_CHECKING:
+    from assistant.homeserver import Homeserver
     from assistant.setup import Setup
     from screens.app import AssistantApp
 
@@ -89,6 +91,7 @@ class PeoplePart(Vertical):
     PeoplePart { height: auto; max-width: 92; }
     PeoplePart #localpart { width: 1fr; min-width: 10; max-width: 20; }
     PeoplePart #server { margin: 0 2 0 0; }
+    PeoplePart #which { margin: 0 0 1 0; }
     PeoplePart Verdict { margin: 1 0 0 0; }
     PeoplePart #people-busy { margin: 1 0 0 0; }
     PeoplePart #handovers { height: auto; }
@@ -99,6 +102,8 @@ class PeoplePart(Vertical):
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
         self._setup: Setup | None = None
+        self._servers: tuple[Homeserver, ...] = ()
+        self._chosen = 0
         self.showing = False
         """Whether a password is on the screen."""
         self.busy = False
@@ -120,6 +125,9 @@ class PeoplePart(Vertical):
     def compose(self) -> ComposeResult:
         """Both accounts' parts, and room for what is to be written down."""
         yield Words(msg("Who is going to chat?"), classes="title")
+        with Horizontal(classes="row", id="which"):
+            yield Words("", id="whose", classes="fit")
+            yield Button("", id="other", compact=True)
         yield Words("", id="admin")
         with Horizontal(classes="row"):
             yield Button("", id="show-admin", compact=True)
@@ -144,16 +152,41 @@ class PeoplePart(Vertical):
     def know(self, setup: Setup) -> None:
         """Take the setup whose people these are."""
         self._setup = setup
+        self._servers = homeservers(setup)
         self.retell()
+
+    @property
+    def two(self) -> bool:
+        """Whether there are two servers to choose from."""
+        return len(self._servers) > 1
+
+    @property
+    def server(self) -> Homeserver:
+        """The server that accounts are made on at the moment."""
+        return self._servers[self._chosen]
 
     def retell(self) -> None:
         """Word what depends on values."""
+        self.query_one("#which").display = self.two
         if self._setup is not None:
-            user = f"@{self._setup.settings.admin}:{self._setup.server_name}"
+            user = f"@{self._setup.settings.admin}:{self.server.server_name}"
             self.query_one("#admin", Words).message = msg(
                 "The account that looks after the service is {user}.", user=user
             )
-            self.query_one("#server", Words).message = f":{self._setup.server_name}"
+            self.query_one("#server", Words).message = f":{self.server.server_name}"
+        if self.two:
+            who = msg("People in China") if self.server.main else msg("People outside China")
+            self.query_one("#whose", Words).message = msg(
+                "{who}: accounts on {host}", who=who, host=self.server.host.name
+            )
+            self.query_one("#other", Button).label = Content(
+                say(
+                    self,
+                    msg("o  People outside China")
+                    if self.server.main
+                    else msg("o  People in China"),
+                )
+            )
         self.query_one("#show-admin", Button).label = Content(
             say(self, msg("p  Show the password"))
         )
@@ -174,6 +207,15 @@ class PeoplePart(Vertical):
         if message is not None:
             line.show(status, message)
         self.post_message(self.News())
+
+    @on(Button.Pressed, "#other")
+    def switch(self, event: Button.Pressed | None = None) -> None:
+        """The other server; what is typed stays."""
+        if event is not None:
+            event.stop()
+        if self.two and not self.busy:
+            self._chosen = 1 - self._chosen
+            self.retell()
 
     # -- asking the server ---------------------------------------------------
 
@@ -220,12 +262,14 @@ class PeoplePart(Vertical):
         )
 
     async def _fetch(self, setup: Setup, localpart: str) -> None:
-        app = self._assistant
+        app, server = self._assistant, self.server
+        # The main one is meant when none is named.
+        host = "" if server.main else server.host.name
         try:
             if localpart:
-                made = await app.services.invite(setup.name, app, localpart)
+                made = await app.services.invite(setup.name, app, localpart, host)
             else:
-                made = await app.services.admin_password(setup.name, app)
+                made = await app.services.admin_password(setup.name, app, host)
         except AssistantError as error:
             self.busy = False
             if self.is_attached:
@@ -234,7 +278,7 @@ class PeoplePart(Vertical):
         finally:
             self.busy = False
         if self.is_attached:
-            account = Account(*made, url=f"https://{setup.access_name}", admin=not localpart)
+            account = Account(*made, url=server.base_url, admin=not localpart)
             await self._show(account, localpart)
         elif localpart:
             app.tell(

@@ -11,6 +11,7 @@ from textual.message import Message as Event
 
 from assistant.canary.model import CanaryResult
 from assistant.findings import Finding, Status
+from assistant.homeserver import homeservers
 from assistant.text import Message, msg
 from checks.verdict import by_urgency
 from screens.chat import Chat, talked
@@ -72,6 +73,7 @@ class ProofPart(Vertical):
         yield Words(msg("Trying it out"), id="proof-title", classes="title")
         with Vertical(id="columns"):
             with Vertical(id="talk"):
+                yield Words("", id="who", classes="muted")
                 yield Words("", id="doing", classes="muted")
                 yield Chat(id="chat")
                 yield Vertical(id="proofs")
@@ -79,6 +81,7 @@ class ProofPart(Vertical):
 
     def on_mount(self) -> None:
         """Draw on a timer: news may come faster than anybody can read."""
+        self.query_one("#who").display = False
         self.query_one("#doing").display = False
         self.query_one(Chat).display = False
         self.set_interval(_TICK, self._draw_news)
@@ -98,6 +101,7 @@ class ProofPart(Vertical):
     def know(self, setup: Setup) -> None:
         """Pick up the proof of this setup where it is, or begin it."""
         self._kept = setup.current_findings
+        self._tell_who(setup)
         work = self._assistant.work
         entry = proven(setup)
         if work is not None and work.name == WORK and work.setup == self._setup_name:
@@ -106,6 +110,14 @@ class ProofPart(Vertical):
             self._proven(entry)
         else:
             self.begin()
+
+    def _tell_who(self, setup: Setup) -> None:
+        """With two servers: which of the two test users is where."""
+        first, *others = (server.server_name for server in homeservers(setup))
+        who = self.query_one("#who", Words)
+        who.display = bool(others)
+        if others:
+            who.message = msg("A is on {first}, B on {second}.", first=first, second=others[-1])
 
     def begin(self) -> None:
         """Check and let the two talk, unless something is under way."""
@@ -246,25 +258,49 @@ class ProofPart(Vertical):
         self.call_after_refresh(lambda: retell_all(block.query(Verdict)))
 
 
-def _verdicts(result: CanaryResult) -> Sequence[tuple[Status, Message]]:
-    lines: list[tuple[Status, Message]] = []
-    slowest = max((ms for way in result.directions for ms in way.ms), default=None)
-    if result.sent and slowest is not None:
-        lines.append(
+def _arrived(result: CanaryResult) -> Sequence[tuple[Status, Message]]:
+    """How many messages arrived; between two servers for each direction, as each may fail alone."""
+    two = any(way.sender_server != way.receiver_server for way in result.directions)
+    if two:
+        return [
             (
-                Status.OK if result.delivered == result.sent else Status.FAILED,
+                Status.OK if way.delivered == way.sent else Status.FAILED,
                 msg(
-                    "{delivered} of {sent} messages arrived, the slowest in {ms:.0f} ms.",
-                    delivered=result.delivered,
-                    sent=result.sent,
-                    ms=slowest,
+                    "{sender} → {receiver}: {delivered} of {sent} messages arrived{slowest}.",
+                    sender=way.sender_server,
+                    receiver=way.receiver_server,
+                    delivered=way.delivered,
+                    sent=way.sent,
+                    slowest=msg(", the slowest in {ms:.0f} ms", ms=max(way.ms)) if way.ms else "",
                 ),
             )
+            for way in result.directions
+            if way.sent
+        ]
+    slowest = max((ms for way in result.directions for ms in way.ms), default=None)
+    if not result.sent or slowest is None:
+        return ()
+    return [
+        (
+            Status.OK if result.delivered == result.sent else Status.FAILED,
+            msg(
+                "{delivered} of {sent} messages arrived, the slowest in {ms:.0f} ms.",
+                delivered=result.delivered,
+                sent=result.sent,
+                ms=slowest,
+            ),
         )
+    ]
+
+
+def _verdicts(result: CanaryResult) -> Sequence[tuple[Status, Message]]:
+    lines = list(_arrived(result))
+    two = any(way.sender_server != way.receiver_server for way in result.directions)
     if result.failure is not None:
         lines.append((Status.FAILED, result.failure))
     if result.encrypted_on_server:
-        lines.append((Status.OK, msg("The server stored only ciphertext.")))
+        stored = msg("Both servers stored only ciphertext.")
+        lines.append((Status.OK, stored if two else msg("The server stored only ciphertext.")))
     elif result.sent:
         lines.append(
             (Status.UNKNOWN, msg("Whether the server stored only ciphertext is not proven."))

@@ -77,7 +77,7 @@ class QuestionsPage(Page):
     """One question, its choices, and what they do to the options."""
 
     step: ClassVar[Step | None] = Step.QUESTIONS
-    help_text: ClassVar[Message] = msg(
+    help_text: Message = msg(
         "Answer one question at a time. Nothing is installed or sent anywhere while you answer."
         "\n\n"
         "Up and Down move, Enter takes the highlighted answer and goes on. A number or Space marks"

@@ -20,6 +20,8 @@ from screens.services import Phase, Reached, ReachStep, SavedSetup, Talk
 
 if TYPE_CHECKING:
     from assistant.canary import CanaryEvent, CanaryResult
+    from assistant.devices import DeviceFile
+    from assistant.dnsapi import Outcome
     from assistant.draft import Draft
     from assistant.findings import Finding
     from assistant.plan import Record
@@ -91,6 +93,24 @@ class RealServices:
 
         setup = await asyncio.to_thread(self.load_setup, name)
         await self._registrar(tuple(r for r in compile_plan(setup).records if r.where == "public"))
+
+    async def set_records(self, name: str, talk: Talk) -> tuple[Outcome, ...]:
+        """Make the public records as they must be, through the interface of the DNS company."""
+        await _loaded("assistant.plan.compile", "assistant.dnsapi")
+        from assistant.dnsapi import set_records
+        from assistant.plan.compile import compile_plan
+
+        setup = await asyncio.to_thread(self.load_setup, name)
+        provider = setup.settings.provider
+        if provider is None:
+            raise AssistantError(
+                "no-provider",
+                msg("The company that looks after your DNS is not known. Add the records by hand."),
+            )
+        token = await talk.provided("records-token", provider.name)
+        if token is None:
+            return ()
+        return await set_records(compile_plan(setup).records, provider, token)
 
     # -- what is kept ----------------------------------------------------------
 
@@ -239,17 +259,19 @@ class RealServices:
 
     # -- people ----------------------------------------------------------------
 
-    async def admin_password(self, name: str, talk: Talk) -> tuple[str, str]:
+    async def admin_password(self, name: str, talk: Talk, host: str = "") -> tuple[str, str]:
         """User id and password of the first administrator."""
-        async with self._homeserver(name, talk) as (session, setup):
+        async with self._homeserver(name, talk, host) as (session, admin):
             answer = await session.ask(
                 {"mode": "accounts", "action": "reveal", "name": "admin-password"}
             )
-        return f"@{setup.settings.admin}:{setup.server_name}", str(answer.get("value", ""))
+        return admin, str(answer.get("value", ""))
 
-    async def invite(self, name: str, talk: Talk, localpart: str) -> tuple[str, str]:
+    async def invite(
+        self, name: str, talk: Talk, localpart: str, host: str = ""
+    ) -> tuple[str, str]:
         """Make a lasting account; its user id and first password."""
-        async with self._homeserver(name, talk) as (session, _):
+        async with self._homeserver(name, talk, host) as (session, _):
             answer = await session.ask(
                 {"mode": "accounts", "action": "invite", "localpart": localpart}
             )
@@ -271,6 +293,14 @@ class RealServices:
             audience=audience,
             language=language,
         )
+
+    def device_files(self, name: str) -> tuple[DeviceFile, ...]:
+        """What devices and routers are given in option 3."""
+        from assistant.devices import device_files
+        from assistant.plan.compile import compile_plan
+
+        setup = self.load_setup(name)
+        return device_files(setup, compile_plan(setup).records)
 
     def write_file(self, path: str, text: str) -> str:
         """Write an export. What is there already is never overwritten: the name gets a number."""
@@ -310,14 +340,19 @@ class RealServices:
         return None if self._folder is None else self._folder / "setups"
 
     def _with_settings(self, setup: Setup) -> Setup:
+        from assistant.drafting import DECIDED
         from assistant.setup import Settings
 
-        email = setup.settings.acme_email
-        if setup.settings != Settings(acme_email=email):
-            return setup
+        usual, given = Settings(), setup.settings
+        entered = {
+            name: getattr(given, name)
+            for name in Settings.model_fields
+            if getattr(given, name) != getattr(usual, name)
+        }
+        if not DECIDED.issuperset(entered):
+            return setup  # Whoever made it has thought about settings, and not on a page.
         begun = self._settings or settings_from(os.environ.get(SETTINGS_VARIABLE, ""))
-        update = {"acme_email": email or begun.acme_email}
-        return setup.model_copy(update={"settings": begun.model_copy(update=update)})
+        return setup.model_copy(update={"settings": begun.model_copy(update=entered)})
 
     def _talking(self, talk: Talk) -> Credentials:
         """The person, asked once for each thing while the program runs; in memory only."""
@@ -374,12 +409,17 @@ class RealServices:
             yield connections
 
     @asynccontextmanager
-    async def _homeserver(self, name: str, talk: Talk) -> AsyncIterator[tuple[Session, Setup]]:
-        """A session to the server that the accounts live on."""
+    async def _homeserver(
+        self, name: str, talk: Talk, host: str
+    ) -> AsyncIterator[tuple[Session, str]]:
+        """A session to the server that the accounts live on, and its administrator's user id."""
+        from assistant.homeserver import homeserver_on, homeservers
+
         async with self._reading(name, talk) as connections:
             setup = connections.setup
-            homes = [host for host in setup.hosts if host.role in ("outside", "inside")]
-            yield await connections.session(homes[0].name), setup
+            server = homeserver_on(setup, host) or homeservers(setup)[0]
+            admin = f"@{setup.settings.admin}:{server.server_name}"
+            yield await connections.session(server.host.name), admin
 
 
 @dataclass

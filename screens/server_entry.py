@@ -34,12 +34,41 @@ _PRIVATE = tuple(
 """Networks nobody outside can reach (RFC 1918, 3927, 4193, 4291, 6598)."""
 
 
-Action = Literal["confirm", "open", "try", "go", "wait"]
+Action = Literal["confirm", "open", "try", "take", "go", "wait"]
+NAME = "name"
+"""The part that asks for the server name; servers' parts are called by their role."""
+OTHER = "other"
+"""The part that asks for the name of the second server."""
+NAMES = {NAME: "server_name_confirmed", OTHER: "outside_name_confirmed"}
+"""Parts that ask for a name, and what says in the draft that it is confirmed."""
+_TOPICS: dict[int, tuple[str, ...]] = {
+    1: (),
+    2: ("filing",),
+    3: ("devices", "dns", "links"),
+    4: ("port", "dns", "links"),
+}
+"""What each option asks for behind names and servers (see assistant.draft.TOPICS)."""
 
 
 def roles_of(draft: Draft) -> tuple[Role, ...]:
     """The servers the chosen option needs."""
     return ROLES[draft.option or 1]
+
+
+def parts_of(draft: Draft) -> tuple[str, ...]:
+    """The parts of the page for the chosen option, in their order."""
+    roles = roles_of(draft)
+    names = (NAME, OTHER) if len(roles) > 1 else (NAME,)
+    return (*names, *(role.value for role in roles), *_TOPICS[draft.option or 1])
+
+
+def is_done(draft: Draft, part: str) -> bool:
+    """Whether a part is finished: its name confirmed, its server reached, its choice made."""
+    if part in NAMES:
+        return bool(getattr(draft, NAMES[part]))
+    if part in draft.settled:
+        return True
+    return draft.hosts.get(part, TypedHost()).reached
 
 
 def unreached(draft: Draft) -> tuple[Role, ...]:
@@ -50,20 +79,16 @@ def unreached(draft: Draft) -> tuple[Role, ...]:
 def what_next(draft: Draft, part: str, *, busy: bool) -> tuple[Action, str]:
     """What Enter does on this page now, and for which part. Pure.
 
-    The name comes first, then each server in turn, then the checks.
+    The open part comes first; then the parts in their order, and at last the checks.
     """
     if busy:
         return "wait", part
-    left = unreached(draft)
-    if part == "name":
-        if not draft.server_name_confirmed:
-            return "confirm", "name"
-        return ("open", left[0]) if left else ("go", "")
-    if part in left:
-        return "try", part
-    if left:
-        return "open", left[0]
-    return ("go", "") if draft.server_name_confirmed else ("open", "name")
+    if not is_done(draft, part):
+        if part in NAMES:
+            return "confirm", part
+        return ("try", part) if part in roles_of(draft) else ("take", part)
+    left = next((one for one in parts_of(draft) if not is_done(draft, one)), None)
+    return ("open", left) if left is not None else ("go", "")
 
 
 def public_of(address: str) -> tuple[str, str]:
@@ -83,7 +108,7 @@ def changed(host: TypedHost, part: str, text: str) -> TypedHost:
     Another address, port or user may be another machine: its key, its system and that it was
     reached no longer count. Public addresses that came from the address follow it.
     """
-    if part in ("public_ipv4", "public_ipv6"):
+    if part in ("public_ipv4", "public_ipv6", "mirror"):
         return host.model_copy(update={part: text})
     jump, name = part.startswith("jump_"), part.removeprefix("jump_")
     before = (host.jump or TypedLogin()) if jump else host.login
@@ -103,6 +128,43 @@ def changed(host: TypedHost, part: str, text: str) -> TypedHost:
             if getattr(host, field) in ("", was):
                 update[field] = will
     return host.model_copy(update=update)
+
+
+_NAME_FIELDS = {NAME: "server_name", OTHER: "outside_name"}
+_FIELDS: dict[str, str] = {
+    "email": "acme_email",
+    "spares": "spare_names",
+    "port": "access_port",
+    "filing": "filing",
+    "security_filing": "security_filing",
+}
+
+
+def noted(draft: Draft, row: str, text: str) -> Draft:
+    """The draft after something was typed or chosen; ``row`` is the id of the line.
+
+    A name that changes is to be confirmed again.
+    """
+    update: dict[str, Any]
+    where, _, name = row.partition("-")
+    if row in _NAME_FIELDS:
+        if text == getattr(draft, _NAME_FIELDS[row]):
+            return draft
+        update = {_NAME_FIELDS[row]: text, NAMES[row]: False}
+    elif row in _FIELDS:
+        update = {_FIELDS[row]: text}
+    elif where == "links":
+        update = {name: text}
+    elif where == "devices":
+        update = {name: text == "yes"}
+    elif where == "dns":
+        update = {"provider": draft.provider.model_copy(update={name: text})}
+    else:
+        host = changed(draft.hosts.get(where, TypedHost()), name, text)
+        if host == draft.hosts.get(where, TypedHost()):
+            return draft
+        update = {"hosts": {**draft.hosts, where: host}}
+    return draft.model_copy(update=update)
 
 
 def without_empty_jump(host: TypedHost) -> TypedHost:

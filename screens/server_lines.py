@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from assistant.drafting import clean_names
 from assistant.errors import ProblemError
-from assistant.setup import Role
+from assistant.setup import ROLES, Role
 from assistant.text import Message, msg
 from assistant.typed import (
     clean_address,
@@ -33,6 +36,21 @@ GET_DOMAIN_INSIDE = msg(
     " (ICP 备案). Rent the domain at a registrar in mainland China and file it with the company"
     " where that server is; this takes some weeks."
 )
+GET_DOMAIN_PRIVATE = msg(
+    "No domain yet? Rent one at a registrar anywhere, for about 10 to 15 US dollars a year. The"
+    " name of this server is published nowhere: it is put on your devices instead. The domain"
+    " serves to prove the certificate, so its company must let programs change records (an API)."
+)
+GET_DOMAIN_HOME = msg(
+    "No domain yet? Rent one at a registrar outside China, for about 10 to 15 US dollars a year."
+    " This name leads to your line at home, whose address changes: so its company must let"
+    " programs change records (an API)."
+)
+GET_DOMAIN_OUTSIDE = msg(
+    "People outside China use this name, and messages between the two servers travel under both."
+    " Another domain than that of the server in China is safer: when one is blocked, the other"
+    " goes on. A name below the same domain will do, too."
+)
 GET_SERVER: dict[Role, Message] = {
     Role.OUTSIDE: msg(
         "No server yet? Rent a small one (VPS), for about 5 US dollars a month: Debian 12 or 13,"
@@ -55,16 +73,31 @@ GET_KEY = msg(
     " question. Then give your provider the line in the file ~/.ssh/id_ed25519.pub, best when you"
     " order the server. Without a key you are asked for a password instead; it is never kept."
 )
-HELP = msg(
-    "This page asks for a name and for what is needed to log in to your servers. Nothing is"
-    " installed on them while you are here.\n\nA domain\n{domain}\n\nA server\n{server}\n\nA way to"
-    " log in\n{key}\n\nKeys: Enter does what the button says. Tab and the arrows go from line to"
-    " line. F5 tries the server. Ctrl+Down and Ctrl+Up open the next and the previous part. Escape"
-    " stops a trial, or goes back.",
-    domain=GET_DOMAIN,
-    server=GET_SERVER[Role.OUTSIDE],
-    key=GET_KEY,
+_KEYS = msg(
+    "Keys: Enter does what the button says. Tab and the arrows go from line to line; left and right"
+    " choose. F5 tries the server. Ctrl+Down and Ctrl+Up open the next and the previous part."
+    " Escape stops a trial, or goes back."
 )
+
+
+def help_for(option: int) -> Message:
+    """The help of the page for an option: where to get each thing that is asked for."""
+    begin = msg(
+        "This page asks for a name and for what is needed to log in to your servers. Nothing is"
+        " installed on them while you are here."
+    )
+    domain = msg("A domain\n{domain}", domain=name_line(option).where)
+    text = msg("{first}\n\n{then}", first=begin, then=domain)
+    for role in ROLES[option]:
+        title, get = ROLE_TITLES[role], GET_SERVER[role]
+        if option == 1:
+            server = msg("A server\n{server}", server=get)
+        else:
+            server = msg("{title}\n{server}", title=title, server=get)
+        text = msg("{first}\n\n{then}", first=text, then=server)
+    key = msg("A way to log in\n{key}", key=GET_KEY)
+    text = msg("{first}\n\n{then}", first=text, then=key)
+    return msg("{first}\n\n{then}", first=text, then=_KEYS)
 
 
 def _domain(text: str) -> str:
@@ -90,18 +123,66 @@ def _key_file(text: str) -> str:
     return clean_line(text)
 
 
-def name_line(*, inside: bool) -> Line:
-    """The server name; ``inside`` when a server in mainland China answers under it."""
+_NAME_TITLES: dict[int, Message] = {
+    1: msg("The name"),
+    2: msg("The name of the server in China"),
+    3: msg("The name of the server in China"),
+    4: msg("The name people in China use"),
+}
+_NAME_WHERE: dict[int, Message] = {1: GET_DOMAIN, 2: GET_DOMAIN_INSIDE, 3: GET_DOMAIN_PRIVATE}
+
+
+def name_title(option: int, *, second: bool = False) -> Message:
+    """The heading above a name; ``second``: that of the server outside beside one in China."""
+    return msg("The name of the server outside China") if second else _NAME_TITLES[option]
+
+
+def name_line(option: int) -> Line:
+    """The name of the main server of an option."""
     return Line(
         id="name",
         label=msg("Name"),
-        example="chat.example.org",
+        example="chat.example.org" if option == 1 else "im.example.cn",
         check=_domain,
         hint=msg("Your domain, or a name below it. None yet? Press ?"),
-        where=GET_DOMAIN_INSIDE if inside else GET_DOMAIN,
+        where=_NAME_WHERE.get(option, GET_DOMAIN_HOME),
         needed=msg("A name is needed, like chat.example.org. No domain yet? Press ?"),
     )
 
+
+def other_name_line(taken: Callable[[], str]) -> Line:
+    """The name of the server outside beside one in China; ``taken`` tells the name of that one."""
+
+    def check(text: str) -> str:
+        name = _domain(text)
+        if name == taken().strip().lower():
+            raise ProblemError(
+                msg("This is the name of the server in China. Each server needs its own.")
+            )
+        return name
+
+    return Line(
+        id="other",
+        label=msg("Name"),
+        example="chat.example.org",
+        check=check,
+        hint=msg("Another name than that of the server in China."),
+        where=GET_DOMAIN_OUTSIDE,
+        needed=msg("The server outside needs a name too, like chat.example.org."),
+    )
+
+
+SPARES = Line(
+    id="spares",
+    label=msg("Spare names"),
+    example="chat.example.net",
+    check=clean_names,
+    hint=msg("Further names for the same server, ready for when one is blocked."),
+    where=msg(
+        "Names get blocked. With a spare one, best of another domain, people only change the"
+        " address in their app; accounts and messages stay. Several are separated by spaces."
+    ),
+)
 
 EMAIL = Line(
     id="email",
@@ -123,16 +204,25 @@ _PUBLIC = msg(
 )
 
 
+_HOME_HINT = msg("May stay empty: the machine keeps its address in the DNS by itself.")
+_HOME_PUBLIC = msg(
+    "The address of a line at home changes. The machine there finds it out every minute and puts"
+    " it into the DNS, so nothing needs to be given here."
+)
+
+
 def server_lines(role: Role) -> tuple[Line, ...]:
     """How to log in to one of the servers, and where the world finds it."""
-    server = GET_SERVER[role]
+    server, home = GET_SERVER[role], role is Role.HOME
     return (
         Line(
             id="address",
             label=msg("Address"),
             example="192.168.1.20" if role is Role.HOME else "203.0.113.7",
             check=clean_address,
-            hint=msg("The IP address of the server. None yet? Press ?"),
+            hint=msg("The address that your router gave it. No machine yet? Press ?")
+            if home
+            else msg("The IP address of the server. None yet? Press ?"),
             where=server,
             needed=msg("The address of the server is needed. No server yet? Press ?"),
         ),
@@ -140,18 +230,18 @@ def server_lines(role: Role) -> tuple[Line, ...]:
         Line(
             id="public_ipv4",
             label=msg("Public IPv4"),
-            example=msg("empty when it has none"),
+            example=msg("found out by itself") if home else msg("empty when it has none"),
             check=clean_ipv4,
-            hint=msg("Where the world finds it; see your provider's page."),
-            where=_PUBLIC,
+            hint=_HOME_HINT if home else msg("Where the world finds it; see your provider's page."),
+            where=_HOME_PUBLIC if home else _PUBLIC,
         ),
         Line(
             id="public_ipv6",
             label=msg("Public IPv6"),
-            example=msg("empty when it has none"),
+            example=msg("found out by itself") if home else msg("empty when it has none"),
             check=clean_ipv6,
-            hint=msg("Only if your provider shows one. It may stay empty."),
-            where=_PUBLIC,
+            hint=_HOME_HINT if home else msg("Only if your provider shows one. It may stay empty."),
+            where=_HOME_PUBLIC if home else _PUBLIC,
         ),
     )
 

@@ -16,14 +16,26 @@ from assistant.setup import Role
 from assistant.text import Message, msg
 from assistant.typed import clean_domain
 from screens.button import Button
-from screens.fields import Field, Fold
+from screens.fields import Field, Fold, Line
+from screens.option_lines import MIRROR_LINE, MIRROR_WHERE, OWN, mirror_choice, mirror_choices
 from screens.reach_panel import ReachPanel, Trial
-from screens.server_lines import EMAIL, ROLE_TITLES, jump_lines, name_line, server_lines
+from screens.server_entry import NAME, OTHER, is_done
+from screens.server_lines import (
+    EMAIL,
+    ROLE_TITLES,
+    SPARES,
+    jump_lines,
+    name_line,
+    name_title,
+    other_name_line,
+    server_lines,
+)
 from screens.status import GLYPHS, status_words
+from screens.stepper import Stepper
 from screens.words import Words
 
-NAME = "name"
-"""The part that asks for the name; the others are called by their role."""
+Row = Field | Stepper
+"""A line to type in, or to choose in."""
 
 
 class Part(Vertical):
@@ -54,6 +66,11 @@ class Part(Vertical):
         with Vertical(classes="inside"):
             yield from self.inside()
 
+    @property
+    def title(self) -> Message:
+        """What its heading says."""
+        return self._title
+
     def inside(self) -> ComposeResult:
         """What is below the heading."""
         raise NotImplementedError
@@ -63,9 +80,15 @@ class Part(Vertical):
         raise NotImplementedError
 
     @property
-    def fields(self) -> Sequence[Field]:
-        """Its lines, in order."""
-        return list(self.query(Field))
+    def rows(self) -> Sequence[Row]:
+        """Its lines that are asked for now, in order."""
+        found = self.query("Field, Stepper").results()
+        return [row for row in found if isinstance(row, (Field, Stepper)) and row.display]
+
+    def insist(self) -> Row | None:
+        """Say everything that is missing; the first line that cannot be used."""
+        wrong = [row for row in self.rows if not row.insist()]
+        return wrong[0] if wrong else None
 
     def show(self, draft: Draft, *, is_open: bool) -> None:
         """Show how things stand."""
@@ -95,45 +118,96 @@ class Part(Vertical):
 
 
 class NamePart(Part):
-    """The server name, for ever, and an e-mail address for its certificate."""
+    """A server name, for ever; with the first one also an e-mail address and spare names."""
 
     DEFAULT_CSS = """
-    NamePart #for-ever { height: auto; margin: 1 0 1 0; }
+    NamePart .for-ever { height: auto; margin: 1 0 1 0; }
+    NamePart .spares { height: auto; display: none; }
+    NamePart .spares.-open { display: block; }
     """
 
-    def __init__(self, draft: Draft, *, inside: bool) -> None:
-        super().__init__(NAME, draft, msg("The name"))
-        self._inside = inside
+    def __init__(self, draft: Draft, key: str = NAME) -> None:
+        super().__init__(key, draft, name_title(draft.option or 1, second=key == OTHER))
+        self._second = key == OTHER
+
+    def _line(self) -> Line:
+        option = self._draft.option or 1
+        if self._second:
+            return other_name_line(lambda: self._draft.server_name)
+        return name_line(option)
 
     def inside(self) -> ComposeResult:
-        """Name, what it means, e-mail."""
-        yield Field(name_line(inside=self._inside), self._draft.server_name, id=NAME)
-        yield Words(id="for-ever")
-        yield Field(EMAIL, self._draft.acme_email, id="email")
+        """Name, what it means, e-mail, spare names."""
+        draft = self._draft
+        yield Field(self._line(), draft.outside_name if self._second else draft.server_name,
+                    id=self.key)  # fmt: skip
+        yield Words(classes="for-ever")
+        if self._second:
+            return
+        yield Field(EMAIL, draft.acme_email, id="email")
+        yield Fold(_SPARES, id="fold-spares")
+        with Vertical(classes="spares"):
+            yield Field(SPARES, draft.spare_names, id="spares")
+
+    def on_mount(self) -> None:
+        """The spare names are folded away unless there are some."""
+        if not self._second:
+            self._open_spares(bool(self._draft.spare_names.strip()))
+
+    def _open_spares(self, is_open: bool) -> None:
+        self.query_one(".spares").set_class(is_open, "-open")
+        self.query_one("#fold-spares", Fold).message = msg(
+            "{arrow} {title}", arrow="▾" if is_open else "▸", title=_SPARES
+        )
+
+    def insist(self) -> Row | None:
+        """As every part; a spare name that cannot be used is made visible."""
+        wrong = super().insist()
+        if wrong is not None and wrong.id == "spares":
+            self._open_spares(True)
+        return wrong
 
     def summary(self, draft: Draft) -> Message | None:
         """The name, once it is confirmed; while the part is open it stands below in full."""
-        if not draft.server_name_confirmed or self.has_class("-open"):
+        if not is_done(draft, self.key) or self.has_class("-open"):
             return None
-        return msg("{name}, for ever", name=draft.server_name.strip())
+        name = draft.outside_name if self._second else draft.server_name
+        return msg("{name}, for ever", name=name.strip())
 
     def show(self, draft: Draft, *, is_open: bool) -> None:
         """The heading, and what the name means."""
+        self._draft = draft
         super().show(draft, is_open=is_open)
-        words = self.query_one("#for-ever", Words)
-        words.set_class(draft.server_name_confirmed, "ok")
-        words.message = _for_ever(draft)
+        words = self.query_one(".for-ever", Words)
+        confirmed = is_done(draft, self.key)
+        words.set_class(confirmed, "ok")
+        words.message = _for_ever(
+            draft.outside_name if self._second else draft.server_name, confirmed=confirmed
+        )
+
+    @on(Button.Pressed)
+    def _spares_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id != "fold-spares":
+            return
+        event.stop()
+        is_open = not self.query_one(".spares").has_class("-open")
+        self._open_spares(is_open)
+        if is_open:
+            self.call_after_refresh(self.query_one("#spares", Field).input.focus)
 
 
-def _for_ever(draft: Draft) -> Message:
+_SPARES = msg("I have a spare name as well")
+
+
+def _for_ever(text: str, *, confirmed: bool) -> Message:
     try:
-        name = clean_domain(draft.server_name)
+        name = clean_domain(text)
     except ValueError:
         return msg(
             "The name is for ever: it is part of every user id, like @anna:chat.example.org, and"
             " cannot be changed once people use it."
         )
-    if draft.server_name_confirmed:
+    if confirmed:
         return msg("✓ ok  This is the name, for ever: @anna:{name}", name=name)
     return msg(
         "People will be called like this: @anna:{name}\nThis is for ever: another name later means"
@@ -161,6 +235,18 @@ class ServerPart(Part):
         for line in server_lines(self.role):
             first = getattr(typed if line.id.startswith("public") else typed.login, line.id)
             yield Field(line, first, id=f"{self.key}-{line.id}")
+        if self.role is not Role.OUTSIDE:
+            yield Stepper(
+                msg("Packages from"),
+                mirror_choices(),
+                mirror_choice(typed.mirror),
+                where=MIRROR_WHERE,
+                id=f"{self.key}-mirror_choice",
+            )
+            own = mirror_choice(typed.mirror) == OWN
+            field = Field(MIRROR_LINE, typed.mirror if own else "", id=f"{self.key}-mirror")
+            field.display = own
+            yield field
         yield Fold(msg("I reach it through another machine"), id=f"more-{self.key}")
         with Vertical(classes="jump"):
             for line in jump_lines():
@@ -196,9 +282,9 @@ class ServerPart(Part):
             title=msg("I reach it through another machine"),
         )
 
-    def insist(self) -> Field | None:
-        """Say everything that is missing; the first line that cannot be used, made visible."""
-        wrong = next((field for field in self.fields if not field.insist()), None)
+    def insist(self) -> Row | None:
+        """As every part; a machine in between that cannot be used is made visible."""
+        wrong = super().insist()
         if wrong is not None and (wrong.id or "").startswith(f"{self.key}-jump_"):
             self.open_jump(True)
         return wrong

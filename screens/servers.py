@@ -13,33 +13,50 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 
 from assistant.draft import Draft, Step, TypedHost
+from assistant.drafting import home_port, setup_name
 from assistant.errors import AssistantError
 from assistant.setup import Role
 from assistant.text import Message, msg
 from screens.fields import Field, TypedInput
+from screens.option_lines import OWN
+from screens.option_parts import TopicPart, topic_part
 from screens.page import Page
 from screens.reach_panel import Trial, trial_of
 from screens.server_entry import (
-    changed,
+    NAME,
+    NAMES,
     host_of,
+    is_done,
+    noted,
+    parts_of,
     roles_of,
     unreached,
     what_next,
     without_empty_jump,
 )
-from screens.server_lines import HELP, ROLE_TITLES
-from screens.server_parts import NAME, NamePart, Part, ServerPart
+from screens.server_lines import help_for
+from screens.server_parts import NamePart, Part, Row, ServerPart
 from screens.setup_saving import saved
+from screens.stepper import Stepper
 from screens.trying import WORK, NotingTalk, learned
 from screens.words import Words
 from screens.work import Work
 
+_ON_TO: dict[str, Message] = {
+    "name": msg("On to the name"),
+    "other": msg("On to the other name"),
+    "port": msg("On to the port"),
+    "dns": msg("On to the DNS"),
+    "devices": msg("On to the devices"),
+    "links": msg("On to the links"),
+    "filing": msg("On to the filing"),
+}
+
 
 class ServersPage(Page):
-    """Asks for the server name, for ever, and for the servers of the chosen option."""
+    """Asks for names, for ever, for the servers of the chosen option, and what else it needs."""
 
     step = Step.SERVERS
-    help_text = HELP
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5,t", "try", str(msg("Try this server")), key_display="F5"),
         Binding("down", "app.focus_next", show=False),
@@ -61,11 +78,11 @@ class ServersPage(Page):
 
     def __init__(self, draft: Draft) -> None:
         super().__init__(draft)
+        self.help_text = help_for(draft.option or 1)
         self._roles = roles_of(draft)
-        left = unreached(draft)
-        self._open_part: str = NAME
-        if draft.server_name_confirmed:
-            self._open_part = (*left, *self._roles)[0]
+        self._parts = parts_of(draft)
+        left = (part for part in self._parts if not is_done(draft, part))
+        self._open_part: str = next(left, self._roles[0])
         self._drawn: object = None
         self._saving = False
         self._told_for = draft
@@ -79,14 +96,20 @@ class ServersPage(Page):
                 yield Words(
                     msg("A name and a server")
                     if len(self._roles) == 1
-                    else msg("A name and {count} servers", count=len(self._roles)),
+                    else msg("Two names and {count} servers", count=len(self._roles)),
                     classes="title",
                 )
-                yield NamePart(self.draft, inside=Role.INSIDE in self._roles)
-                for role in self._roles:
-                    yield ServerPart(self.draft, role)
+                for key in self._parts:
+                    yield self._made(key)
                 yield Words(id="trouble", classes="failed")
             yield Words(id="where")
+
+    def _made(self, key: str) -> Part:
+        if key in NAMES:
+            return NamePart(self.draft, key)
+        if key in self._roles:
+            return ServerPart(self.draft, Role(key))
+        return topic_part(self.draft, key, practice=self.assistant.services.practice)
 
     def on_mount(self) -> None:
         """Take up a trial that is under way, and open what is next."""
@@ -110,7 +133,10 @@ class ServersPage(Page):
         if action == "confirm":
             return msg("Yes, this name for ever")
         if action == "open":
-            return msg("On to the name") if part == NAME else msg("On to the server")
+            return _ON_TO.get(part, msg("On to the server"))
+        if action == "take":
+            topic = self._part(part)
+            return topic.take if isinstance(topic, TopicPart) else None
         if action == "try":
             failed = self._server(part).trial.failure is not None
             return msg("Try again") if failed else msg("Try this server")
@@ -135,13 +161,17 @@ class ServersPage(Page):
     def _open(self, key: str) -> None:
         """Open one part and close the others; go to what is missing in it."""
         self._open_part = key
+        if key == "port" and not self.draft.access_port.strip():
+            port = home_port(self.draft.setup or setup_name(self.draft.server_name))
+            self._change(access_port=str(port))
+            self.query_one("#port", Field).value = str(port)
         self.retell()
-        fields = self._part(key).fields
-        missing = (field for field in fields if field.problem is not None)
-        self._focus(next(missing, fields[0]))
+        rows = self._part(key).rows
+        missing = (row for row in rows if row.problem is not None)
+        self._focus(next(missing, rows[0]))
 
-    def _focus(self, field: Field) -> None:
-        self.call_after_refresh(field.input.focus)
+    def _focus(self, row: Row) -> None:
+        self.call_after_refresh(row.input.focus)
 
     def _trouble(self, message: Message | None) -> None:
         self._told_for = self.draft
@@ -158,9 +188,18 @@ class ServersPage(Page):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Beside the page: where to get what is asked for here."""
-        for field in event.widget.ancestors_with_self:
-            if isinstance(field, Field):
-                self.query_one("#where", Words).message = field.line.where
+        for row in event.widget.ancestors_with_self:
+            if isinstance(row, Field):
+                self.query_one("#where", Words).message = row.line.where
+            elif isinstance(row, Stepper):
+                self.query_one("#where", Words).message = row.where
+                for field in self.query(Field):
+                    field.remove_class("-here")
+            else:
+                continue
+            for stepper in self.query(Stepper):
+                stepper.set_class(stepper is row, "-here")
+            return
 
     # -- what is typed -------------------------------------------------------
 
@@ -168,6 +207,22 @@ class ServersPage(Page):
     def _typed(self, event: Field.Changed) -> None:
         event.stop()
         self._note(event.field)
+        self._noted()
+
+    @on(Stepper.Changed)
+    def _chosen(self, event: Stepper.Changed) -> None:
+        event.stop()
+        where, _, name = (event.stepper.id or "").partition("-")
+        row, value = f"{where}-{name}", event.value
+        if name == "mirror_choice":  # What is typed counts only where "another" stands.
+            row = f"{where}-mirror"
+            typed = self.query_one(f"#{row}", Field)
+            typed.display = value == OWN
+            value = typed.value if value == OWN else value
+        self.draft = noted(self.draft, row, value)
+        self._noted()
+
+    def _noted(self) -> None:
         if self._told_for != self.draft:
             self._trouble(None)
         self.retell()
@@ -178,25 +233,19 @@ class ServersPage(Page):
             self._note(field)
 
     def _note(self, field: Field) -> None:
-        where, _, line = (field.id or "").partition("-")
-        if line:
-            self._note_server(where, line, field.value)
-        elif where == "email":
-            self._change(acme_email=field.value)
-        elif field.value != self.draft.server_name:
-            self._change(server_name=field.value, server_name_confirmed=False)
-
-    def _note_server(self, role: str, line: str, text: str) -> None:
-        before = self._host(role)
-        after = changed(before, line, text)
-        if after == before:
+        row = field.id or ""
+        before, after = self.draft, noted(self.draft, row, field.value)
+        if not field.display or after == before:
             return
-        self._keep_host(role, after)
+        self.draft = after
+        role, _, line = row.partition("-")
+        if role not in self._roles:
+            return
         for name in ("public_ipv4", "public_ipv6"):
-            value = getattr(after, name)
-            if value != getattr(before, name) and name != line:
+            value = getattr(self._host(role), name)
+            if value != getattr(before.hosts.get(role, TypedHost()), name) and name != line:
                 self._server(role).line(name).value = value
-        if not line.startswith("public"):
+        if line != "mirror" and not line.startswith("public"):
             self._forget_trial(role)
 
     def _change(self, **update: Any) -> None:
@@ -208,21 +257,17 @@ class ServersPage(Page):
     def _usable(self, key: str) -> bool:
         """Whether every line of a part can be used; opens it at the first that cannot."""
         part = self._part(key)
-        wrong: Field | None
-        if isinstance(part, ServerPart):
-            wrong = part.insist()
-            if wrong is None and part.role is not Role.HOME:
-                typed = self._host(key)
-                if not typed.public_ipv4.strip() and not typed.public_ipv6.strip():
-                    wrong = part.line("public_ipv4")
-                    self._trouble(
-                        msg(
-                            "Also give the public address of this server, IPv4 or IPv6, so that its"
-                            " name can point to it. It is on your provider's page."
-                        )
+        wrong = part.insist()
+        if wrong is None and isinstance(part, ServerPart) and part.role is not Role.HOME:
+            typed = self._host(key)
+            if not typed.public_ipv4.strip() and not typed.public_ipv6.strip():
+                wrong = part.line("public_ipv4")
+                self._trouble(
+                    msg(
+                        "Also give the public address of this server, IPv4 or IPv6, so that its"
+                        " name can point to it. It is on your provider's page."
                     )
-        else:
-            wrong = next((field for field in part.fields if not field.insist()), None)
+                )
         if wrong is None:
             return True
         if key != self._open_part:
@@ -245,7 +290,9 @@ class ServersPage(Page):
         self._take()
         action, part = what_next(self.draft, self._open_part, busy=self._busy)
         if action == "confirm":
-            self._confirm()
+            self._confirm(part)
+        elif action == "take":
+            self._settle(part)
         elif action == "open":
             self._open(part)
         elif action == "try":
@@ -266,11 +313,11 @@ class ServersPage(Page):
             return
         self._take()
         left = unreached(self.draft) or self._roles
-        self._try(self._open_part if self._open_part != NAME else left[0])
+        self._try(self._open_part if self._open_part in self._roles else left[0])
 
     def action_part(self, by: int) -> None:
         """Open the next part, or the one before."""
-        parts = (NAME, *self._roles)
+        parts = self._parts
         self._open(parts[(parts.index(self._open_part) + by) % len(parts)])
 
     def action_scroll(self, by: int) -> None:
@@ -281,7 +328,7 @@ class ServersPage(Page):
     def action_forget_key(self) -> None:
         """Take no key of the open server as known: it is shown again at the next trial."""
         role = self._open_part
-        if role == NAME or self._busy:
+        if role not in self._roles or self._busy:
             return
         keys = {"host_key": "", "jump_key": "", "reached": False, "release": ""}
         self._keep_host(role, self._host(role).model_copy(update=keys))
@@ -294,26 +341,46 @@ class ServersPage(Page):
         yield msg("Try this server"), msg("Log in and look, without changing"), self.action_try
         if self._busy:
             yield msg("Stop trying"), msg("Nothing was changed"), self._cancel
-        if self._open_part != NAME:
+        if self._open_part in self._roles:
             yield (
                 msg("Forget the key of this server"),
                 msg("After the server was installed anew, and only then"),
                 self.action_forget_key,
             )
-        yield msg("Open the part: the name"), msg(""), self._opener(NAME)
-        for role in self._roles:
-            title = ROLE_TITLES[role]
-            yield msg("Open the part: {title}", title=title), msg(""), self._opener(role)
+        for key in self._parts:
+            if key == NAME and len(self._roles) == 1:
+                yield msg("Open the part: the name"), msg(""), self._opener(NAME)
+            else:
+                title = self._part(key).title
+                yield msg("Open the part: {title}", title=title), msg(""), self._opener(key)
 
     def _opener(self, key: str) -> Callable[[], None]:
         return lambda: self._open(key)
 
-    def _confirm(self) -> None:
-        if self._usable(NAME):
-            self._change(server_name_confirmed=True)
-            self.assistant.keep(self.current())
-            self.retell()
+    def _confirm(self, part: str) -> None:
+        if not self._usable(part):
+            return
+        self._change(**{NAMES[part]: True})
+        self.assistant.keep(self.current())
+        self.retell()
+        if part == NAME:
             self._focus(self.query_one("#email", Field))
+        else:
+            self._onward()
+
+    def _settle(self, part: str) -> None:
+        if self._usable(part):
+            self._change(settled=(*self.draft.settled, part))
+            self.assistant.keep(self.current())
+            self._onward()
+
+    def _onward(self) -> None:
+        """Open what is next; where nothing is left, stay: Enter then goes to the checks."""
+        action, part = what_next(self.draft, self._open_part, busy=self._busy)
+        if action == "open":
+            self._open(part)
+        else:
+            self.retell()
 
     # -- trying --------------------------------------------------------------
 
@@ -357,7 +424,7 @@ class ServersPage(Page):
     def _look(self) -> None:
         """Draw what is new of a trial; called ten times a second, and does nothing mostly."""
         work = self._work()
-        if work is None or work.setup not in self._roles:
+        if work is None or work.setup not in [role.value for role in self._roles]:
             return
         running = work.state == "running"
         seconds = int(time.monotonic() - work.began) if running else 0
@@ -376,7 +443,7 @@ class ServersPage(Page):
 
     def _go(self) -> None:
         """Save the setup, then on to the checks."""
-        if not self._saving and all(self._usable(key) for key in (NAME, *self._roles)):
+        if not self._saving and all(map(self._usable, self._parts)):
             self._saving = True
             self.assistant.run_worker(self._save(), group="save", exit_on_error=False)
 

@@ -13,6 +13,8 @@ from assistant.text import Message
 
 if TYPE_CHECKING:
     from assistant.canary import CanaryEvent, CanaryResult
+    from assistant.devices import DeviceFile
+    from assistant.dnsapi import Outcome
     from assistant.draft import Draft
     from assistant.findings import Finding
     from assistant.remote import HostKey, Wanted
@@ -84,6 +86,14 @@ class Services(Protocol):
 
     async def add_records(self, name: str) -> None:
         """Practice only: what the person would do at their registrar. Raises when it is real."""
+        ...
+
+    async def set_records(self, name: str, talk: Talk) -> tuple[Outcome, ...]:
+        """Make the public DNS records as they must be, through the company in the setup's settings.
+
+        Its key is asked for, used and forgotten. What became of each record; nothing when no key
+        was given.
+        """
         ...
 
     def anything_saved(self) -> bool:
@@ -162,16 +172,28 @@ class Services(Protocol):
         """The encrypted test conversation."""
         ...
 
-    async def admin_password(self, name: str, talk: Talk) -> tuple[str, str]:
-        """User id and password of the first administrator, to be shown once and never kept."""
+    async def admin_password(self, name: str, talk: Talk, host: str = "") -> tuple[str, str]:
+        """User id and password of the first administrator, to be shown once and never kept.
+
+        ``host`` says which Matrix server by the name of its host; empty means the main one.
+        """
         ...
 
-    async def invite(self, name: str, talk: Talk, localpart: str) -> tuple[str, str]:
-        """Make a lasting account; its user id and first password, shown once and never kept."""
+    async def invite(
+        self, name: str, talk: Talk, localpart: str, host: str = ""
+    ) -> tuple[str, str]:
+        """Make a lasting account; its user id and first password, shown once and never kept.
+
+        ``host`` as for :meth:`admin_password`.
+        """
         ...
 
     def export(self, name: str, audience: Literal["operator", "people"], language: str) -> str:
         """The summary as Markdown."""
+        ...
+
+    def device_files(self, name: str) -> tuple[DeviceFile, ...]:
+        """What devices and routers are given in option 3; empty in the others."""
         ...
 
     def write_file(self, path: str, text: str) -> str:

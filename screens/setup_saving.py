@@ -6,12 +6,15 @@ from collections.abc import Collection
 from itertools import count
 from typing import TYPE_CHECKING
 
+from assistant.change import POSSIBLE
 from assistant.draft import Draft
 from assistant.errors import InputError
+from assistant.homeserver import renamed
 from assistant.text import msg
 from assistant.typed import clean_domain
 
 if TYPE_CHECKING:
+    from assistant.setup import Setup
     from screens.services import Services
 
 
@@ -33,15 +36,30 @@ def saved(services: Services, draft: Draft) -> Draft:
     present = known.get(name)
     named = draft.model_copy(update={"setup": name})
     setup = setup_from_draft(named, present)
-    applied = present is not None and any(entry.what == "applied" for entry in present.history)
-    if present is not None and applied and present.server_name != setup.server_name:
+    if present is not None and any(entry.what == "applied" for entry in present.history):
+        _fits(present, setup)
+    services.save_setup(setup)
+    return named
+
+
+def _fits(present: Setup, setup: Setup) -> None:
+    """Whether a setup that runs can become another one, with every account kept."""
+    if setup.option not in (present.option, *POSSIBLE[present.option]):
+        raise InputError(
+            "option-changed",
+            msg(
+                "This service runs as option {old} and cannot become option {new} with its accounts"
+                " kept. Begin a new setup from the start page, or go back to option {old}.",
+                old=present.option,
+                new=setup.option,
+            ),
+        )
+    for _, old, _ in renamed(present, setup):
         raise InputError(
             "server-name-changed",
             msg(
                 "This service runs already as {old}. A server name is for ever: it is part of every"
                 " user id. Put {old} back, or begin a new setup from the start page.",
-                old=present.server_name,
+                old=old,
             ),
         )
-    services.save_setup(setup)
-    return named

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from textual import on
@@ -19,7 +20,7 @@ from textual.message import Message as Event
 from textual.widgets import Input, Static
 
 from assistant.errors import AssistantError
-from assistant.text import Message, msg
+from assistant.text import Message, listed, msg
 from assistant.text.clean import clean_text
 from screens.button import Button
 from screens.status import Verdict, hanging
@@ -256,9 +257,8 @@ class SummaryPart(Vertical):
             )
 
     async def _write(self, path: str, text: str, audience: Audience) -> None:
-        write = self._assistant.services.write_file
         try:
-            full = await asyncio.to_thread(write, path, text)
+            full, beside = await asyncio.to_thread(self._write_all, path, text)
         except (AssistantError, OSError) as error:
             what = (
                 error.message
@@ -274,4 +274,20 @@ class SummaryPart(Vertical):
                 if audience == "operator"
                 else msg("Saved in {path}. Give it to the people who will chat.", path=full)
             )
+            if beside:
+                saved = msg(
+                    "{saved} Beside it for devices and routers: {names}.",
+                    saved=saved,
+                    names=listed(beside),
+                )
             self._say("ok", saved)
+
+    def _write_all(self, path: str, text: str) -> tuple[str, list[str]]:
+        """The summary and, in option 3, the files for devices in the same folder."""
+        services = self._assistant.services
+        full = services.write_file(path, text)
+        beside = [
+            services.write_file(str(Path(full).with_name(file.name)), file.text)
+            for file in services.device_files(self._setup_name)
+        ]
+        return full, [Path(name).name for name in beside]

@@ -205,6 +205,29 @@ class SecretDialog(Dialog[str | None]):
                     host=host,
                 ),
             )
+        if name == "dyndns-token":
+            return cls(
+                msg("The key for the address of your line at home"),
+                msg(
+                    "{host} keeps the DNS record of your line right whenever its address changes."
+                    " Your DNS provider gives the key for that; it may be the same as for the"
+                    " certificates. Leave it empty to keep the one that is on the machine.",
+                    host=host,
+                ),
+            )
+        if name == "records-token":
+            from screens.providers import company
+
+            known = company(host)
+            return cls(
+                msg("The key for your DNS records"),
+                msg(
+                    "{company} lets a program change records with a key that you make on its web"
+                    " page: its secret half is needed now. The records of this setup are then"
+                    " added there, and those that must not exist are deleted.",
+                    company=host if known is None else known.title,
+                ),
+            )
         return cls(
             msg("A secret for {host}", host=host),
             msg(

@@ -30,15 +30,17 @@ from screens.page import Page, PlainPage
 from screens.words import Words
 from screens.work import KEEP, Work
 from tests.screens_stand_in import (
-    ODD,
-    ODD_SHOWN,
-    SETUP_NAME,
     StandInServices,
-    draft,
-    error,
     run_app,
     screen_text,
     until,
+)
+from tests.screens_values import (
+    ODD,
+    ODD_SHOWN,
+    SETUP_NAME,
+    draft,
+    error,
 )
 
 

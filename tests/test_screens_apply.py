@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Log
 
+from assistant.plan.compile import compile_plan
 from assistant.run import HostResult, Progress
 from assistant.setup import HistoryEntry
 from assistant.steps import Step
@@ -17,31 +18,37 @@ from screens.apply import ApplyPage
 from screens.run_view import HostColumn, RunView, window
 from screens.run_watch import RunWork, apply_work
 from screens.work import KEEP, Work
-from tests.screens_stand_in import (
+from tests.screens_runs import (
     APPLY_EVENTS,
     APPLY_FAILED,
     APPLY_FAILED_EVENTS,
-    NAME,
-    NOW,
-    ODD_SHOWN,
-    OUTSIDE,
     PREVIEWS,
     PREVIEWS_NOTHING,
-    RUN,
-    SETUP_NAME,
+)
+from tests.screens_stand_in import (
     StandInServices,
-    applied_setup,
-    draft,
-    error,
     known_services,
     run_app,
     screen_lines,
     screen_text,
-    setup,
     until,
+)
+from tests.screens_values import (
+    NAME,
+    NOW,
+    ODD_SHOWN,
+    OUTSIDE,
+    RUN,
+    SETUP_NAME,
+    applied_setup,
+    draft,
+    error,
+    setup,
 )
 
 DRAFT = draft(Step.APPLY)
+TOTAL = len(compile_plan(setup()).hosts[0].resources)
+"""Things in the plan of the made-up setup."""
 
 
 def shows(pilot: Any, text: str) -> bool:
@@ -71,7 +78,7 @@ def test_from_start_to_a_good_end_and_on() -> None:
 
     async def test(pilot: Any) -> None:
         await shown(pilot, "Everything is set up")
-        await shown(pilot, "All 54 things are set up.")
+        await shown(pilot, f"All {TOTAL} things are set up.")
         assert shows(pilot, "Prove that a message arrives")
         assert services.called("apply") == [(SETUP_NAME, {})]
         await pilot.press("enter")
@@ -88,7 +95,7 @@ def test_while_it_works_it_tells_what_and_how_far_and_enter_does_nothing() -> No
         await shown(pilot, "so far")
         assert shows(pilot, "Setting up PostgreSQL …")
         assert shows(pilot, "Closing the laptop is safe")
-        assert shows(pilot, "13 of 54 things are set up on outside.")
+        assert shows(pilot, f"13 of {TOTAL} things are set up on outside.")
         assert pilot.app.screen.query_one("#primary").display is False
         await pilot.press("enter")
         await pilot.pause()
@@ -124,13 +131,13 @@ def test_leaving_and_coming_back_finds_it_where_it_is() -> None:
     services = held(6)
 
     async def test(pilot: Any) -> None:
-        await shown(pilot, "17 of 54")
+        await shown(pilot, f"17 of {TOTAL}")
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, ApplyPage))
         assert services.draft is not None
         assert services.draft.step is Step.REVIEW
         pilot.app.go_to(services.draft.model_copy(update={"step": Step.APPLY}))
-        await shown(pilot, "17 of 54 things are set up on outside.")
+        await shown(pilot, f"17 of {TOTAL} things are set up on outside.")
         services.release("apply")
         await shown(pilot, "Everything is set up")
         assert len(services.called("apply")) == 1
@@ -263,7 +270,7 @@ def test_work_that_was_pushed_aside_can_be_looked_at_again() -> None:
     services = held(6)
 
     async def test(pilot: Any) -> None:
-        await shown(pilot, "17 of 54")
+        await shown(pilot, f"17 of {TOTAL}")
         other = Work("check", SETUP_NAME)
 
         async def job() -> object:
@@ -282,7 +289,7 @@ def test_stop_asks_first_and_tells_the_servers() -> None:
     services = held(6)
 
     async def test(pilot: Any) -> None:
-        await shown(pilot, "17 of 54")
+        await shown(pilot, f"17 of {TOTAL}")
         await pilot.press("s")
         await shown(pilot, "Stop after this step?")
         await pilot.press("enter")
@@ -309,7 +316,7 @@ def test_a_stop_that_fails_is_told() -> None:
     services.errors["stop"] = error()
 
     async def test(pilot: Any) -> None:
-        await shown(pilot, "17 of 54")
+        await shown(pilot, f"17 of {TOTAL}")
         await pilot.press("s")
         await shown(pilot, "Stop after this step?")
         await pilot.press("tab", "enter")
@@ -413,7 +420,7 @@ def test_another_language_and_another_size_half_way() -> None:
     services = held(6)
 
     async def test(pilot: Any) -> None:
-        await shown(pilot, "17 of 54")
+        await shown(pilot, f"17 of {TOTAL}")
         await pilot.press("l")
         await pilot.press("f2")
         await until(pilot, lambda: pilot.app.language == "zh")

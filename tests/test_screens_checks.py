@@ -35,6 +35,13 @@ from screens.helper_report import report_markdown
 from screens.lines import Lines
 from screens.records_view import Seen, all_seen, copy_text, record_lines, record_states
 from tests.screens_stand_in import (
+    known_services,
+    run_app,
+    screen_lines,
+    screen_text,
+    until,
+)
+from tests.screens_values import (
     FINDINGS,
     GOOD_FINDINGS,
     NAME,
@@ -44,12 +51,7 @@ from tests.screens_stand_in import (
     applied_setup,
     draft,
     error,
-    known_services,
-    run_app,
-    screen_lines,
-    screen_text,
     setup,
-    until,
     with_odd_text,
 )
 
@@ -716,19 +718,6 @@ def test_in_a_practice_the_records_can_be_added() -> None:
         await until(pilot, lambda: len(services.called("check")) == 2)
         assert services.called("add_records") == [(SETUP_NAME,)]
         assert services.called("check")[-1][2] == {"dns"}
-
-    start(services, test, (120, 40))
-
-
-def test_outside_of_a_practice_nothing_offers_to_add_records() -> None:
-    services = known_services()
-
-    async def test(pilot: Any) -> None:
-        await checked(pilot)
-        assert "practice" not in words(pilot)
-        await pilot.press("p")
-        await pilot.pause()
-        assert services.called("add_records") == []
 
     start(services, test, (120, 40))
 

@@ -20,24 +20,28 @@ from screens.grid_view import FindingGrid
 from screens.lines import Lines
 from screens.run_watch import UNDO, RunWork
 from screens.work import Work
-from tests.screens_stand_in import (
+from tests.screens_runs import (
     CANARY_FAILED,
     CANARY_RESULT,
+)
+from tests.screens_stand_in import (
+    StandInServices,
+    run_app,
+    screen_lines,
+    screen_text,
+    until,
+)
+from tests.screens_values import (
     FINDINGS,
     GOOD_FINDINGS,
     NAME,
     NOW,
     ODD_SHOWN,
     SETUP_NAME,
-    StandInServices,
     applied_setup,
     draft,
     error,
-    run_app,
-    screen_lines,
-    screen_text,
     setup,
-    until,
     with_odd_text,
 )
 

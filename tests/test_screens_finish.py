@@ -10,6 +10,7 @@ import pytest
 from textual.widgets import Button, Input
 
 from assistant.canary.model import CanaryEvent, CanaryResult, Line
+from assistant.devices import DeviceFile
 from assistant.draft import Step
 from assistant.export.markdown import Page as Markdown
 from assistant.findings import Status
@@ -20,11 +21,22 @@ from screens.people import Account
 from screens.proof import proven
 from screens.status import GLYPHS, Verdict, status_class, status_words
 from screens.summary_view import readable
-from tests.screens_stand_in import (
+from tests.option_setups import setup as option_setup
+from tests.screens_runs import (
     CANARY_EVENTS,
     CANARY_FAILED,
     CANARY_FAILED_EVENTS,
     CANARY_RESULT,
+)
+from tests.screens_stand_in import (
+    StandInServices,
+    known_services,
+    run_app,
+    screen_lines,
+    screen_text,
+    until,
+)
+from tests.screens_values import (
     FINDINGS,
     GOOD_FINDINGS,
     NAME,
@@ -32,16 +44,10 @@ from tests.screens_stand_in import (
     ODD,
     ODD_SHOWN,
     SETUP_NAME,
-    StandInServices,
     applied_setup,
     draft,
     error,
-    known_services,
-    run_app,
-    screen_lines,
-    screen_text,
     setup,
-    until,
     with_odd_text,
 )
 
@@ -334,7 +340,71 @@ def test_a_slow_invitation_is_not_made_twice_and_leaving_warns() -> None:
     assert len(made.called("invite")) == 1
 
 
+def two_servers(option: int = 4) -> StandInServices:
+    made = option_setup(option, name=SETUP_NAME)
+    return services(setups={SETUP_NAME: made})
+
+
+def test_an_account_is_made_on_the_server_of_that_person() -> None:
+    made = two_servers()
+
+    async def test(pilot: Any) -> None:
+        await pilot.press("2")
+        await shows(pilot, "People in China: accounts on inside")
+        assert "@admin:im.example.cn" in shown(pilot)
+        await pilot.press("i", *"anna")
+        await pilot.press("enter")
+        await shows(pilot, "https://im.example.cn:20443")
+        await pilot.press("enter", "o")
+        await shows(pilot, "People outside China: accounts on outside")
+        assert "@admin:chat.example.org" in shown(pilot)
+        await pilot.press("i", *"otto")
+        assert pilot.app.screen.query_one("#localpart", Input).value == "otto", "no key is lost"
+        await pilot.press("enter")
+        await shows(pilot, "@otto:chat.example.org")
+        assert "https://chat.example.org" in shown(pilot)
+        await pilot.press("enter", "p")
+        await shows(pilot, "@admin:chat.example.org")
+        await pilot.press("enter", "f2")
+        assert "chat.example.org" in shown(pilot)
+
+    at_finish(made, test)
+    assert made.called("invite") == [(SETUP_NAME, "anna"), (SETUP_NAME, "otto", "outside")]
+    assert made.called("admin_password") == [(SETUP_NAME, "outside")]
+
+
+def test_with_one_server_there_is_nothing_to_choose() -> None:
+    async def test(pilot: Any) -> None:
+        await pilot.press("2", "o")
+        await shows(pilot, "Who is going to chat?")
+        assert "People in China" not in shown(pilot)
+        titles = [str(title) for title, _, _ in pilot.app.screen.commands()]
+        assert "Accounts on the other server" not in titles
+
+    at_finish(services(), test)
+
+
 # -- the summary ---------------------------------------------------------------
+
+
+def test_files_for_devices_are_saved_beside_the_summary() -> None:
+    made = two_servers(3)
+    files = (
+        DeviceFile(kind="hosts", name="matrix-hosts.txt", title=msg("x"), text="1.2.3.4 a.example"),
+        DeviceFile(kind="mobileconfig", name="m.mobileconfig", title=msg("y"), text="<plist/>"),
+    )
+    made.results["device_files"] = files
+
+    async def test(pilot: Any) -> None:
+        await pilot.press("3")
+        await shows(pilot, "Save it as")
+        await pilot.press("e", "enter")
+        await shows(pilot, "Beside it for devices and routers: matrix-hosts.txt, m.mobileconfig.")
+
+    at_finish(made, test)
+    assert made.files["/home/anna/matrix-hosts.txt"] == "1.2.3.4 a.example"
+    assert made.files["/home/anna/m.mobileconfig"] == "<plist/>"
+    assert "/home/anna/matrix-summary.md" in made.files
 
 
 def test_the_summary_is_read_switched_and_saved() -> None:

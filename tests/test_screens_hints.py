@@ -7,7 +7,12 @@ from typing import Any
 from assistant.draft import Draft
 from screens.hints import Hint, KeyHints, fitting
 from screens.page import PlainPage
-from tests.screens_stand_in import StandInServices, run_app, screen_lines, until
+from tests.screens_stand_in import (
+    StandInServices,
+    run_app,
+    screen_lines,
+    until,
+)
 
 
 def hint(action: str, words: str = "word") -> Hint:

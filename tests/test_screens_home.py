@@ -24,20 +24,22 @@ from screens.saved import age_words, checked_words, ever_applied, health
 from screens.services import SavedSetup
 from screens.trust import ConfirmDialog, TellDialog
 from tests.screens_stand_in import (
+    StandInServices,
+    run_app,
+    screen_text,
+    until,
+)
+from tests.screens_values import (
     FINDINGS,
     GOOD_FINDINGS,
     NAME,
     ODD,
     ODD_SHOWN,
     SETUP_NAME,
-    StandInServices,
     applied_setup,
     checked_setup,
     draft,
-    run_app,
-    screen_text,
     setup,
-    until,
 )
 
 

@@ -16,7 +16,17 @@ from screens.options_panel import OptionsPanel
 from screens.question_dialogs import AnswersDialog, WhyDialog
 from screens.questions import QuestionsPage, question_after, question_before, question_to_show
 from screens.stars import standings
-from tests.screens_stand_in import ANSWERS, ODD, StandInServices, draft, run_app, screen_text, until
+from tests.screens_stand_in import (
+    StandInServices,
+    run_app,
+    screen_text,
+    until,
+)
+from tests.screens_values import (
+    ANSWERS,
+    ODD,
+    draft,
+)
 
 
 def answers(**given: Any) -> Answers:

@@ -26,7 +26,17 @@ from screens.reaching import ORDER, step_of
 from screens.real import RealServices, settings_from
 from screens.services import ReachStep
 from tests.remote_sshd import new_key, running_sshd
-from tests.screens_stand_in import FINDINGS, GOOD_FINDINGS, NAME, SETUP_NAME, draft, host, setup
+from tests.screens_values import (
+    FINDINGS,
+    GOOD_FINDINGS,
+    INSIDE_NAME,
+    NAME,
+    SETUP_NAME,
+    draft,
+    host,
+    option_setup,
+    setup,
+)
 
 
 class Person:
@@ -299,6 +309,7 @@ def test_two_operations_share_the_setup_and_the_last_one_closes_it(
 def test_an_option_with_risks_is_not_applied_without_consent(tmp_path: Path) -> None:
     risky = setup(
         option=3,
+        outside_name="out.example.net",
         hosts=(host(), host(name="inside", role=Role.INSIDE)),
     )
     services = RealServices(tmp_path)
@@ -306,6 +317,50 @@ def test_an_option_with_risks_is_not_applied_without_consent(tmp_path: Path) -> 
     with pytest.raises(AssistantError) as told:
         asyncio.run(services.apply(SETUP_NAME, Person(), {}, lambda _: None))
     assert told.value.cause == "acknowledgement"
+
+
+def test_the_company_is_given_the_public_records_and_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    async def set_records(records: Any, provider: Any, token: str) -> tuple[str, ...]:
+        given.append((tuple(r.name for r in records if r.where == "public"), provider.name, token))
+        return ("done",)
+
+    monkeypatch.setattr("assistant.dnsapi.set_records", set_records)
+
+    class Typist(Person):
+        async def provided(self, name: str, host: str) -> str | None:
+            return {"records-token cloudflare": "secret-key"}.get(f"{name} {host}")
+
+    services = RealServices(tmp_path)
+    services.save_setup(setup(name="alone"))
+    services.save_setup(option_setup(3))
+    with pytest.raises(AssistantError) as told:
+        asyncio.run(services.set_records("alone", Typist()))
+    assert told.value.cause == "no-provider" and not given
+    assert asyncio.run(services.set_records(SETUP_NAME, Typist())) == ("done",)
+    ((names, provider, token),) = given
+    assert (provider, token) == ("cloudflare", "secret-key")
+    assert NAME in names and INSIDE_NAME in names
+    kept = "".join(p.read_text("utf-8") for p in tmp_path.rglob("*") if p.is_file())
+    assert "secret-key" not in kept
+
+    class Silent(Person):
+        async def provided(self, name: str, host: str) -> str | None:
+            return None
+
+    assert asyncio.run(services.set_records(SETUP_NAME, Silent())) == ()
+    assert len(given) == 1
+
+
+def test_what_the_wizard_decides_joins_the_settings_of_this_computer(tmp_path: Path) -> None:
+    services = RealServices(tmp_path, settings=Settings(admin="anna", acme_email="a@example.org"))
+    services.save_setup(option_setup(4))
+    made = services.load_setup(SETUP_NAME).settings
+    assert (made.admin, made.acme_email) == ("anna", "anna@example.org")
+    assert made.challenge == "dns-01" and made.provider is not None
 
 
 def test_a_password_is_asked_for_once_while_the_program_runs() -> None:

@@ -9,34 +9,49 @@ from textual import events
 from textual.widgets import Button
 
 from assistant.draft import Draft, Step, TypedHost, TypedLogin
-from assistant.errors import ProblemError
-from assistant.setup import Role
+from assistant.drafting import with_option
+from assistant.errors import InputError, ProblemError
+from assistant.setup import ROLES, Role
 from assistant.typed import clean_address, clean_domain, clean_port
 from screens.app import AssistantApp
 from screens.fields import Field, Fold
 from screens.reach_panel import ReachPanel
-from screens.server_entry import changed, host_of, is_same, public_of, what_next, with_reached
-from screens.server_lines import jump_lines, name_line, server_lines
+from screens.server_entry import (
+    changed,
+    host_of,
+    is_same,
+    parts_of,
+    public_of,
+    what_next,
+    with_reached,
+)
+from screens.server_lines import help_for, jump_lines, name_line, server_lines
 from screens.servers import ServersPage
-from screens.setup_saving import free_name
+from screens.setup_saving import free_name, saved
 from screens.work import Work
+from tests.screens_runs import (
+    REACH_FAILED,
+    REACH_STEPS,
+)
 from tests.screens_stand_in import (
+    StandInServices,
+    known_services,
+    run_app,
+    screen_text,
+    until,
+)
+from tests.screens_values import (
     ADDRESS,
+    INSIDE_NAME,
     KEY,
     NAME,
     ODD,
     ODD_SHOWN,
-    REACH_FAILED,
-    REACH_STEPS,
-    StandInServices,
     applied_setup,
     draft,
     error,
-    known_services,
-    run_app,
-    screen_text,
+    option_draft,
     typed_host,
-    until,
 )
 
 
@@ -183,28 +198,40 @@ def test_each_setup_gets_a_name_of_its_own() -> None:
     assert len(free_name("a" * 60, {"a" * 60})) <= 63
 
 
-def test_the_name_comes_first_then_each_server_then_the_checks() -> None:
+def test_the_names_come_first_then_each_server_then_the_rest_then_the_checks() -> None:
     two = draft(Step.SERVERS, option=2, server_name=NAME)
+    assert parts_of(two) == ("name", "other", "inside", "outside", "filing")
     assert what_next(two, "name", busy=False) == ("confirm", "name")
     sure = two.model_copy(update={"server_name_confirmed": True})
+    assert what_next(sure, "name", busy=False) == ("open", "other")
+    assert what_next(sure, "other", busy=False) == ("confirm", "other")
+    sure = sure.model_copy(update={"outside_name_confirmed": True})
     assert what_next(sure, "name", busy=False) == ("open", "inside")
     assert what_next(sure, "inside", busy=False) == ("try", "inside")
     one = sure.model_copy(update={"hosts": {"inside": typed_host()}})
     assert what_next(one, "inside", busy=False) == ("open", "outside")
     both = one.model_copy(update={"hosts": {"inside": typed_host(), "outside": typed_host()}})
-    assert what_next(both, "outside", busy=False) == ("go", "")
-    unsure = both.model_copy(update={"server_name_confirmed": False})
+    assert what_next(both, "outside", busy=False) == ("open", "filing")
+    assert what_next(both, "filing", busy=False) == ("take", "filing")
+    settled = both.model_copy(update={"settled": ("filing",)})
+    assert what_next(settled, "filing", busy=False) == ("go", "")
+    unsure = settled.model_copy(update={"server_name_confirmed": False})
     assert what_next(unsure, "outside", busy=False) == ("open", "name")
-    assert what_next(both, "outside", busy=True)[0] == "wait"
+    assert what_next(settled, "outside", busy=True)[0] == "wait"
+    alone = full()
+    assert parts_of(alone) == ("name", "outside")
+    assert what_next(alone, "outside", busy=False) == ("go", "")
 
 
 def test_every_line_says_where_to_get_what_it_asks_for() -> None:
-    lines = [name_line(inside=True), name_line(inside=False), *jump_lines()]
+    lines = [*map(name_line, ROLES), *jump_lines()]
     lines += [line for role in Role for line in server_lines(role)]
     assert all(len(str(line.where)) > 60 for line in lines)
-    help_text = str(ServersPage.help_text)
+    help_text = str(help_for(1))
     for part in ("domain registrar", "Debian 12 or 13, 1 GB", "10 GB", "Hong Kong", "ssh-keygen"):
         assert part in help_text
+    for part in ("machine at home", "mainland China", "Hong Kong", "changes"):
+        assert part in str(help_for(4))
 
 
 # -- the name -----------------------------------------------------------------------
@@ -304,25 +331,6 @@ def test_a_server_is_tried_step_by_step_and_the_setup_saved() -> None:
         assert services.draft is not None and services.draft.step is Step.CHECKS
 
     run_app(services, test, start=named())
-
-
-def test_two_servers_are_tried_one_after_the_other() -> None:
-    services = StandInServices()
-
-    async def test(pilot: Any) -> None:
-        await type_(pilot, "198.51.100.4")
-        await pilot.press("enter")
-        await until(pilot, lambda: typed(pilot, "inside").reached)
-        assert "On to the server" in button(pilot)
-        await pilot.press("enter")
-        await pilot.pause()
-        await type_(pilot, ADDRESS)
-        await pilot.press("f5")
-        await until(pilot, lambda: typed(pilot, "outside").reached)
-        assert "Check these servers" in button(pilot)
-        assert [host.role for (host,) in services.called("reach")] == ["inside", "outside"]
-
-    run_app(services, test, start=named(option=2))
 
 
 def test_a_failing_server_says_what_to_do_and_keeps_the_confirmed_key() -> None:
@@ -540,6 +548,21 @@ def test_a_name_that_people_use_cannot_be_changed() -> None:
         assert not services.called("save_setup")
 
     run_app(services, test, start=full(server_name="other.example.org", setup="family"))
+
+
+def test_a_service_that_runs_can_grow_but_keeps_its_names() -> None:
+    services = known_services(setups={"family": applied_setup()})
+    grown = option_draft(Step.SERVERS, 2)
+    assert saved(services, grown).setup == "family"
+    made = services.setups["family"]
+    assert (made.option, made.server_name, made.outside_name) == (2, INSIDE_NAME, NAME)
+    assert made.history
+    for wrong in ({"outside_name": "x.example.org"}, {"server_name": "x.example.cn"}):
+        with pytest.raises(InputError, match="for ever"):
+            saved(services, grown.model_copy(update=wrong))
+    for option in (1, 3):
+        with pytest.raises(InputError, match="cannot become option"):
+            saved(services, with_option(grown, option))
 
 
 def test_a_second_setup_of_the_same_domain_has_a_name_of_its_own() -> None:

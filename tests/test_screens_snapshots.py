@@ -14,37 +14,47 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from assistant.answers import Answers
 from assistant.draft import Draft
+from assistant.run import HostPreview
 from assistant.setup import with_findings
 from assistant.steps import Step
 from assistant.text import msg
 from screens.services import SavedSetup
-from tests.screens_stand_in import (
+from tests.screens_runs import (
     APPLY_FAILED,
     APPLY_FAILED_EVENTS,
     CANARY_FAILED,
     CANARY_FAILED_EVENTS,
+    CANARY_TWO,
+    PREVIEWS_CONFLICT,
+    PREVIEWS_NOTHING,
+    STATES,
+)
+from tests.screens_stand_in import (
+    StandInServices,
+    known_services,
+    run_app,
+    screen_text,
+)
+from tests.screens_values import (
     FINDINGS,
     GOOD_FINDINGS,
     KEY,
     NOW,
-    PREVIEWS_CONFLICT,
-    PREVIEWS_NOTHING,
+    OPTION_FINDINGS,
     SETUP_NAME,
     WANTED,
-    StandInServices,
     applied_setup,
     draft,
     error,
     host,
-    known_services,
-    run_app,
-    screen_text,
+    option_draft,
+    option_setup,
     setup,
     typed_host,
 )
@@ -137,6 +147,21 @@ def at(step: Step, **more: Any) -> Callable[[], Draft]:
     return lambda: draft(step, **more)
 
 
+def unsettled(option: Literal[2, 3, 4], **more: Any) -> Draft:
+    return option_draft(Step.SERVERS, option, **{"settled": (), **more})
+
+
+def of_option(option: Literal[2, 3, 4]) -> StandInServices:
+    """Services of a setup with two or three servers, each of which has something to do."""
+    made = option_setup(option)
+    previews = tuple(HostPreview(host.name, 53, STATES) for host in made.hosts)
+    return StandInServices(
+        setups={SETUP_NAME: made},
+        results={"preview": previews, "canary": CANARY_TWO},
+        events={"check": OPTION_FINDINGS},
+    )
+
+
 HALF = Answers.model_validate(
     {"people": "mostly_inside", "mainland_server": "yes", "operator": "company"}
 )
@@ -167,6 +192,18 @@ CASES = (
         at(Step.SERVERS, **NAMED, hosts={"outside": typed_host(reached=False)}),
         keys("f5"),
     ),
+    Case("servers-other-name", StandInServices, lambda: option_draft(
+        Step.SERVERS, 4, outside_name_confirmed=False)),
+    Case("servers-home", StandInServices, lambda: unsettled(4, hosts={})),
+    Case("servers-port", StandInServices, lambda: unsettled(4)),
+    Case("servers-dns", StandInServices, lambda: unsettled(4, settled=("port", "links"))),
+    Case("servers-links", StandInServices, lambda: unsettled(4, settled=("port", "dns"))),
+    Case("servers-devices", StandInServices, lambda: unsettled(3)),
+    Case("servers-filing", StandInServices, lambda: unsettled(2)),
+    Case("checks-option-3", lambda: of_option(3), lambda: option_draft(Step.CHECKS, 3)),
+    Case("checks-company", known_services, at(Step.CHECKS), keys("p")),
+    Case("review-option-4", lambda: of_option(4), lambda: option_draft(Step.REVIEW, 4)),
+    Case("finish-two-servers", lambda: of_option(2), lambda: option_draft(Step.FINISH, 2)),
     Case("checks-running", held("check", 4), at(Step.CHECKS)),
     Case("checks-done", known_services, at(Step.CHECKS)),
     Case(

@@ -17,14 +17,16 @@ from assistant.text import msg
 from screens.help import HelpDialog
 from screens.trust import ConfirmDialog, KeyDialog, SecretDialog, TellDialog
 from tests.screens_stand_in import (
-    KEY,
-    ODD,
-    ODD_SHOWN,
     StandInServices,
-    host,
     run_app,
     screen_text,
     until,
+)
+from tests.screens_values import (
+    KEY,
+    ODD,
+    ODD_SHOWN,
+    host,
 )
 
 SIZES = [(60, 20), (80, 24), (120, 40)]

@@ -37,8 +37,10 @@ SENTENCES: tuple[str, ...] = (
     "`{command}` ended with code {code}: {why}.",
     "`{command}` did not finish within {seconds} seconds.",
     # disk
-    "The disk is full: {free} MB are free on {mount}, needed for {path}.",
-    "{path} is on a file system that is mounted read-only.",
+    "The disk is full: {free} MB are free on {mount}, needed for {path}. Free some space or enlarge"
+    " the disk, then apply again.",
+    "{path} is on a file system that is mounted read-only. A restart of the server may mend that;"
+    " if not, ask your provider about its disk. Then apply again.",
     "The host does not permit a change of {path}.",
     "{what} needs {needed} MB free below {path}, but there are only {free} MB. Free some space or"
     " enlarge the disk, then try again.",
@@ -124,15 +126,21 @@ SENTENCES: tuple[str, ...] = (
     "The package mirror of this server does not have {names}. It may be out of date or meant for"
     " another release.",
     "Waiting for another program to finish with the package lists.",
-    "The disk of this server is full, so {what} stopped.",
-    "A file system of this server is read-only, so {what} stopped.",
+    "Waiting for another program to finish installing packages.",
+    "The disk of this server is full, so {what} stopped. Free some space or enlarge the disk, then"
+    " apply again.",
+    "A file system of this server is read-only, so {what} stopped. A restart may mend that; if not,"
+    " ask your provider about the disk.",
     "Another program is installing packages and did not finish within a minute. Wait until it is"
     " done, then try again.",
     "The clock of this server is wrong, so the packages' signatures seem not to be valid yet."
     " Set the time, then try again.",
-    "This server cannot resolve the name of its package mirror.",
-    "A new service could not start, because its port is taken by another program.",
-    "The package mirror did not give what was asked for, so {what} stopped.",
+    "This server cannot resolve the name of its package mirror. Check its resolver"
+    " (/etc/resolv.conf), or choose another mirror, then apply again.",
+    "A new service could not start, because its port is taken by another program. Stop that"
+    " program, then apply again.",
+    "The package mirror did not give what was asked for, so {what} stopped. Try again in some"
+    " minutes, or choose another mirror in the settings.",
     "apt failed, so {what} stopped.",
     "packages come from the chosen mirror",
     "{count} other source file(s) moved aside",
@@ -143,11 +151,13 @@ SENTENCES: tuple[str, ...] = (
     "The former package sources are back.",
     "The former package sources are back; their lists could not be fetched now.",
     # Python packages
-    "The disk of this server is full.",
-    "A file system of this server is read-only.",
+    "The disk of this server is full. Free some space or enlarge the disk, then apply again.",
+    "A file system of this server is read-only. A restart may mend that; if not, ask your provider"
+    " about the disk.",
     "The clock of this server is wrong, so the package index's certificate seems not to be valid"
     " yet. Set the time, then try again.",
-    "This server cannot resolve the name of the Python package index.",
+    "This server cannot resolve the name of the Python package index. Check its resolver"
+    " (/etc/resolv.conf), then apply again.",
     "The Python package index could not be reached, or broke off. Try again, or choose another"
     " index.",
     "install {names} again",
@@ -188,13 +198,15 @@ SENTENCES: tuple[str, ...] = (
     "The certificate authority's rate limit is reached ({detail}). {why}",
     "Try again in some hours.",
     "Try again after {when}.",
-    "The disk of this server is full, so no certificate could be stored.",
+    "The disk of this server is full, so no certificate could be stored. Free some space, then"
+    " apply again.",
     "The clock of this server is wrong: set the time, then try again.",
     "Another certbot is running on this server. Wait for it, then try again.",
     "This server cannot resolve a name that the certificate needs: that of the certificate"
     " authority, or of the DNS provider.",
     "The certificate authority's own certificate is not trusted by this server.",
-    "The certificate authority cannot be reached from this server.",
+    "The certificate authority cannot be reached from this server, or does not answer in time. Try"
+    " again later.",
     "certbot lacks the plugin for this DNS provider.",
     "The certificate authority answered: {answer}.",
     "certbot could not get the certificate.",
@@ -233,9 +245,14 @@ SENTENCES: tuple[str, ...] = (
     "{unit} is as it was",
     "{unit} was started but did not become healthy ({why}).",
     "{unit} was started but did not become healthy within {seconds} seconds ({why}).",
-    "{unit} was started but did not become healthy because its port is taken by another program.",
+    "{what} because {taken}. Stop that program or let it use another port, then apply again.",
+    "its port is taken by another program",
+    "port {port} is taken by another program",
+    "port {port} is taken by {names}",
+    "{unit} was started but did not become healthy ({why})",
+    "{unit} was started but did not become healthy within {seconds} seconds ({why})",
+    "{unit} could not {verb}",
     "{unit} could not {verb}.",
-    "{unit} could not {verb} because its port is taken by another program.",
     "{what} Its last words: {words}",
     "enabled, started",
     "unmasked",
@@ -251,7 +268,8 @@ SENTENCES: tuple[str, ...] = (
     "nftables is not installed on this host.",
     "The firewall rules did not pass their test; nothing was changed.",
     "Nobody confirmed from a second connection that this host can still be reached, so the old"
-    " firewall rules are back.",
+    " firewall rules are back. Check that the setup names the port that SSH uses, then apply"
+    " again.",
     "the firewall is as it was",
     # PostgreSQL
     "the database role {name}, once PostgreSQL runs",
@@ -272,7 +290,8 @@ SENTENCES: tuple[str, ...] = (
     "PostgreSQL is not installed on this server.",
     "PostgreSQL does not answer; starting it.",
     "PostgreSQL cannot start, because the disk is full.",
-    "PostgreSQL did not answer within {seconds} seconds after it was started.",
+    "PostgreSQL did not answer within {seconds} seconds after it was started. Its last words say"
+    " why: mend that, then apply again.",
     "PostgreSQL could not make {what}: {why}.",
     "the role {name}",
     "the database {name}",

@@ -14,7 +14,7 @@ from string import Formatter
 from assistant.text.hostsentences import SENTENCES, TWO
 from assistant.text.message import Message
 
-_NESTED = frozenset({"why", "what", "verb", "kind"})
+_NESTED = frozenset({"why", "what", "verb", "kind", "taken"})
 """Values that may be sentences of the host themselves."""
 
 

@@ -9,6 +9,7 @@ THIS_COMPUTER = msg("this computer")
 
 _HISTORY = {
     "created": msg("created"),
+    "changed": msg("changed"),
     "checked": msg("checked"),
     "applied": msg("applied"),
     "undone": msg("undone"),

@@ -14,7 +14,9 @@ from assistant.run import HostResult, Progress
 from assistant.steps import Step
 from screens.app import AssistantApp
 from screens.services import Talk
+from tests import screens_runs as runs
 from tests import screens_stand_in as made_up
+from tests import screens_values as values
 
 HOSTS = ("outside", "outside-2", "outside-3")
 RATE = 1000
@@ -40,7 +42,7 @@ class Streaming(made_up.StandInServices):
         return ()
 
     async def _stream(self, host: str, report: Callable[[Progress], None]) -> None:
-        steps = [event.event for event in made_up.APPLY_EVENTS if event.event["event"] == "started"]
+        steps = [event.event for event in runs.APPLY_EVENTS if event.event["event"] == "started"]
         report(Progress(host, {"event": "run", "seq": 1, "at": 0.0, "run": host, "total": 9}))
         begun, seq, step = time.monotonic(), 1, steps[0]
         while True:
@@ -66,12 +68,12 @@ class Bench(AssistantApp):
 
     def on_mount(self) -> None:
         """Straight to the apply."""
-        self.go_to(made_up.draft(Step.APPLY))
+        self.go_to(values.draft(Step.APPLY))
 
 
 def main() -> None:
     """Run until the keyboard ends it."""
-    services = Streaming(setups={made_up.SETUP_NAME: made_up.setup()})
+    services = Streaming(setups={values.SETUP_NAME: values.setup()})
     Bench(services, "en").run()
     Path(os.environ["BENCH_TOLD"]).write_text(str(Streaming.told), "utf-8")
 
