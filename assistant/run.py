@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -18,10 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from assistant import remote
 from assistant.errors import AssistantError
 from assistant.findings import Finding
+from assistant.homeserver import Homeserver, homeservers
 from assistant.onhost.resources import Secret
 from assistant.plan import HostPlan, Plan
 from assistant.plan.compile import compile_plan
 from assistant.plan.recipes.base import first_sources
+from assistant.run_follow import HostResult, Progress, Report, followed, recorded
+from assistant.run_links import link
 from assistant.setup import (
     HistoryEntry,
     Host,
@@ -32,23 +34,38 @@ from assistant.setup import (
     with_release,
 )
 from assistant.text import msg
-from assistant.vantage import LocalVantage, SessionVantage, Vantage
+from assistant.vantage import LocalVantage, LostSession, SessionVantage, Vantage
 
 if TYPE_CHECKING:
-    from assistant.canary import CanaryEvent, CanaryResult
+    from assistant.canary import CanaryEvent, CanaryResult, Side
+
+__all__ = [
+    "Checker",
+    "ConfirmKey",
+    "Connections",
+    "HostPreview",
+    "HostResult",
+    "Phase",
+    "Progress",
+    "Report",
+    "SecretSource",
+    "apply",
+    "canary",
+    "check",
+    "host_named",
+    "learn",
+    "new_run",
+    "preview",
+    "side",
+    "status",
+    "stop",
+    "trust",
+    "undo",
+    "with_canary",
+]
 
 Phase = Literal["before", "after"]
 
-
-@dataclass(frozen=True)
-class Progress:
-    """Something that happened on a host: one event of the program there (see onhost.protocol)."""
-
-    host: str
-    event: Mapping[str, Any]
-
-
-Report = Callable[[Progress], None]
 ConfirmKey = Callable[[Host, bool, remote.HostKey], Awaitable[bool]]
 """Asked once per unknown host key: the host, whether it is its jump host's, and the key."""
 
@@ -98,24 +115,6 @@ class HostPreview:
         return tuple(state for state in self.states if state.get("action") == "conflict")
 
 
-@dataclass(frozen=True)
-class HostResult:
-    """How an apply or undo ended on a host. ``seconds`` include connecting."""
-
-    host: str
-    run: str
-    ok: bool
-    seconds: float
-    changed: int = 0
-    stopped: bool = False
-    failed: str = ""
-    cause: str = ""
-    text: str = ""
-    tail: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-
-
 @dataclass
 class Connections:
     """SSH sessions to the hosts of a Setup, opened when first needed and closed together."""
@@ -154,11 +153,30 @@ class Connections:
         ) as session:
             yield session
 
+    def opener(self, name: str) -> Callable[[], AbstractAsyncContextManager[remote.Session]]:
+        """What makes a new connection to a host each time it is called."""
+        return lambda: self.fresh(name)
+
     async def vantages(self) -> tuple[Vantage, ...]:
-        """This computer, and every host that can be logged in to."""
+        """This computer, and every host. One that is down for now only fails to measure.
+
+        :class:`remote.RemoteError` when no host can be reached, or one for a reason that waiting
+        does not mend (its key, a password).
+        """
+        names = [host.name for host in self.setup.hosts]
+        tried = await asyncio.gather(*map(self.session, names), return_exceptions=True)
         found: list[Vantage] = [LocalVantage()]
-        for host in self.setup.hosts:
-            found.append(SessionVantage(host.name, await self.session(host.name)))
+        failures: list[BaseException] = []
+        for name, session in zip(names, tried, strict=True):
+            if isinstance(session, BaseException):
+                failures.append(session)
+                if not isinstance(session, remote.RemoteError) or not session.transient:
+                    raise session
+                found.append(SessionVantage(name, LostSession(session)))
+            else:
+                found.append(SessionVantage(name, session))
+        if len(failures) == len(names):
+            raise failures[0]
         return tuple(found)
 
 
@@ -277,8 +295,13 @@ async def apply(
     resolve: Mapping[str, Mapping[str, str]] | None = None,
     secrets_from: SecretSource | None = None,
 ) -> tuple[Setup, tuple[HostResult, ...]]:
-    """Bring every host to its plan. A run goes on by itself when the connection is lost."""
+    """Bring every host to its plan. A run goes on by itself when the connection is lost.
+
+    The hosts wait for each other in one thing only: certificates for wrapped links, which one of
+    them signs for the others, are handed round before.
+    """
     plan = compile_plan(connections.setup)
+    await link(connections, report)
 
     async def one(host: HostPlan) -> HostResult:
         values = {}
@@ -296,24 +319,33 @@ async def apply(
             "secrets": values,
             "resolve": dict((resolve or {}).get(host.host, {})),
         }
-        return await _followed(connections, host.host, request, report)
+        return await followed(connections.opener(host.host), host.host, request, report)
 
     results = await asyncio.gather(*(one(host) for host in plan.hosts))
     return _recorded(connections, "applied", results), tuple(results)
 
 
-async def undo(connections: Connections, *, report: Report) -> tuple[Setup, tuple[HostResult, ...]]:
-    """Take back what was applied, newest first; databases, media and keys stay."""
-    requests = {host.name: {"mode": "undo", "run": new_run()} for host in connections.setup.hosts}
+async def undo(
+    connections: Connections, *, report: Report, only: str = ""
+) -> tuple[Setup, tuple[HostResult, ...]]:
+    """Take back what was applied, newest first; databases, media and keys stay.
+
+    ``only``: on the host of this name and nowhere else.
+    """
+    names = [host.name for host in connections.setup.hosts if only in ("", host.name)]
+    requests = {name: {"mode": "undo", "run": new_run()} for name in names}
     results = await asyncio.gather(
-        *(_followed(connections, name, request, report) for name, request in requests.items())
+        *(
+            followed(connections.opener(name), name, request, report)
+            for name, request in requests.items()
+        )
     )
     return _recorded(connections, "undone", results), tuple(results)
 
 
 async def stop(connections: Connections, host: str, run: str) -> None:
     """Ask a run to stop after the resource it is working on."""
-    await remote.request_stop(lambda: connections.fresh(host), run)
+    await remote.request_stop(connections.opener(host), run)
 
 
 async def status(connections: Connections) -> dict[str, Mapping[str, Any]]:
@@ -329,23 +361,32 @@ async def status(connections: Connections) -> dict[str, Mapping[str, Any]]:
 async def canary(
     connections: Connections, report: Callable[[CanaryEvent], None] | None = None
 ) -> CanaryResult:
-    """Let two temporary users exchange encrypted messages through the deployed service."""
-    from assistant.canary import CanaryRequest, Side, run_canary
+    """Let two temporary users exchange encrypted messages through the deployed service.
+
+    A is on the main server, B on the other one (the same where there is only one).
+    """
+    from assistant.canary import CanaryRequest, run_canary
     from assistant.run_accounts import HostAccounts
 
     setup = connections.setup
-    servers = [host for host in setup.hosts if host.role in ("outside", "inside")]
-    sides = tuple(
-        Side(
-            server_name=setup.server_name,
-            base_url=f"https://{setup.access_name}",
-            vantage="this computer",
-        )
-        for _ in range(2)
-    )
+    servers = homeservers(setup)
+    sides = tuple(side(server) for server in servers)
     request = CanaryRequest(sides=sides, messages=setup.settings.canary_messages)
-    accounts = {setup.server_name: HostAccounts(await connections.session(servers[0].name))}
+    sessions = await asyncio.gather(*(connections.session(server.host.name) for server in servers))
+    accounts = {
+        server.server_name: HostAccounts(session)
+        for server, session in zip(servers, sessions, strict=True)
+    }
     return await run_canary(request, accounts, report)
+
+
+def side(server: Homeserver) -> Side:
+    """One side of a conversation: this computer as a device of somebody on that server."""
+    from assistant.canary import Side
+
+    # A private name is known to nobody but devices with a record: here the client stands for one.
+    record = server.front.public_ipv4 or server.front.public_ipv6 if server.private else ""
+    return Side(server_name=server.server_name, base_url=server.base_url, address=record)
 
 
 def with_canary(setup: Setup, ok: bool, detail: str) -> Setup:
@@ -354,103 +395,6 @@ def with_canary(setup: Setup, ok: bool, detail: str) -> Setup:
     return with_history(setup, entry)
 
 
-async def _followed(
-    connections: Connections, host: str, request: Mapping[str, Any], report: Report
-) -> HostResult:
-    """Run one apply or undo to its end, told event by event, and put its outcome together.
-
-    An apply that meets another one under way on the host (the same person's, from before the
-    program was left) follows that one instead.
-    """
-    begun = time.monotonic()
-    busy = ""
-    joined = False
-    run = str(request["run"])
-    changes: list[str] = []
-    kept: list[str] = []
-    failed: Mapping[str, Any] = {}
-    finished: Mapping[str, Any] = {}
-
-    events = remote.apply_run(lambda: connections.fresh(host), request)
-    while True:
-        try:
-            event = await anext(events)
-        except StopAsyncIteration:
-            break
-        except remote.HostFailure as failure:
-            if failure.cause == "busy" and busy and request["mode"] == "apply" and not joined:
-                joined = True
-                events = remote.follow_run(lambda: connections.fresh(host), busy)
-                continue
-            failed = failed or {
-                "cause": failure.cause,
-                "text": failure.text,
-                "tail": failure.evidence,
-            }
-            break
-        kind = event.get("event")
-        if kind == "busy":
-            busy = str(event.get("run", ""))
-        if kind == "run" and joined and event.get("what", "apply") != "apply":
-            # Its end would tell nothing about what was asked for.
-            failed = {
-                "cause": "busy",
-                "text": str(
-                    msg("Something is being taken back on {host}. Wait for it.", host=host)
-                ),
-            }
-            break
-        report(Progress(host, event))
-        if kind == "run":
-            # Another assistant's run may have been joined: its id is the one to follow and stop.
-            run = str(event.get("run", run))
-        elif kind == "changed":
-            changes.append(str(event.get("id", "")))
-        elif kind == "kept":
-            kept.append(str(event.get("id", "")))
-        elif kind in ("failed", "error"):
-            failed = event
-        elif kind == "finished":
-            finished = event
-    ok = bool(finished.get("ok")) and not failed
-    return HostResult(
-        host=host,
-        run=run,
-        ok=ok,
-        seconds=time.monotonic() - begun,
-        changed=len(changes),
-        stopped=bool(finished.get("stopped")),
-        failed=str(failed.get("id", "")),
-        cause=str(failed.get("cause", "")) or ("" if ok else "unknown"),
-        text=str(failed.get("text", "")),
-        tail=tuple(str(line) for line in failed.get("tail", ()) or ()),
-        changes=tuple(changes),
-        kept=tuple(kept),
-    )
-
-
-def _known(setup: Setup, what: str, host: str) -> bool:
-    """Whether the history says already that this was done with success, last of all.
-
-    It may not: a run that ended while the program was away is found done at the next try.
-    """
-    about = [e for e in setup.history if e.what in ("applied", "undone") and e.host == host]
-    return bool(about) and about[-1].what == what and about[-1].ok
-
-
 def _recorded(connections: Connections, what: str, results: Sequence[HostResult]) -> Setup:
-    setup = connections.setup
-    for result in results:
-        if result.ok and not result.changed and _known(setup, what, result.host):
-            continue
-        entry = HistoryEntry(
-            at=datetime.now(UTC),
-            what=what,
-            host=result.host,
-            run=result.run,
-            ok=result.ok,
-            detail=result.cause or f"{result.changed}",
-        )
-        setup = with_history(setup, entry)
-    connections.setup = setup
-    return setup
+    connections.setup = recorded(connections.setup, what, results, datetime.now(UTC))
+    return connections.setup

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assistant.canary import Account
+from assistant.canary import Account, Stored
+from assistant.onhost.accounts import MOST_TEXTS
 from assistant.remote import Session
 
 
@@ -37,11 +38,19 @@ class HostAccounts:
         answer = await self._ask("remove", all_temporary=True)
         return [str(name) for name in answer.get("left", ())]
 
-    async def stored_event(self, room_id: str, event_id: str) -> dict[str, Any]:
-        """What the server's database holds for an event; empty when it holds nothing."""
-        answer = await self._ask("event", room_id=room_id, event_id=event_id)
-        return dict(answer.get("event_json") or {})
-
-    async def search(self, needle: str) -> int:
-        """How many stored events contain a text."""
-        return int((await self._ask("search", needle=needle))["count"])
+    async def stored(
+        self, room_id: str, event_ids: Sequence[str], needles: Sequence[str]
+    ) -> Stored:
+        """What the server's database holds: one round trip for up to MOST_TEXTS events."""
+        events: dict[str, Mapping[str, Any]] = {}
+        found: dict[str, int] = {}
+        for first in range(0, max(len(event_ids), 1), MOST_TEXTS):
+            answer = await self._ask(
+                "events",
+                room_id=room_id,
+                event_ids=list(event_ids[first : first + MOST_TEXTS]),
+                needles=[] if first else list(needles),
+            )
+            events.update((name, dict(event or {})) for name, event in answer["events"].items())
+            found.update((needle, int(count)) for needle, count in answer["found"].items())
+        return Stored(events=events, found=found)

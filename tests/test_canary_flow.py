@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from assistant.canary import (
     CanaryRequest,
     CanaryResult,
     Side,
+    Stored,
     conversation,
     run_canary,
 )
@@ -68,10 +69,18 @@ class FakeAccounts:
         self.world.users = {u for u in self.world.users if not u.endswith(":" + self.server)}
         return list(self.world.stuck)
 
-    async def stored_event(self, room_id: str, event_id: str) -> Mapping[str, Any]:
-        return self.world.stored.get(f"{self.server} {event_id}", {})
+    async def stored(
+        self, room_id: str, event_ids: Sequence[str], needles: Sequence[str]
+    ) -> Stored:
+        self.world.log.append(f"stored {self.server}")
+        held = {
+            name: self.world.stored[f"{self.server} {name}"]
+            for name in event_ids
+            if f"{self.server} {name}" in self.world.stored
+        }
+        return Stored(held, {needle: self._found(needle) for needle in needles})
 
-    async def search(self, needle: str) -> int:
+    def _found(self, needle: str) -> int:
         if any(needle in body for body in self.world.bodies.values()):
             return self.world.clear
         return 0 if self.world.blind else 1
@@ -218,20 +227,25 @@ def test_the_search_must_find_nothing_but_be_able_to(
 
 
 def test_every_server_must_hold_every_message_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    monkeypatch.setattr(
-        FakeAccounts,
-        "stored_event",
-        lambda self, room_id, event_id: _stored(
-            {} if self.server == "b.test" else world.stored[f"{self.server} {event_id}"]
-        ),
-    )
-    result, _ = _run(monkeypatch, world, ("a.test", "b.test"))
+    whole = FakeAccounts.stored
+
+    async def forgetful(self: FakeAccounts, *what: Any) -> Stored:
+        stored = await whole(self, *what)
+        return Stored({}, stored.found) if self.server == "b.test" else stored
+
+    monkeypatch.setattr(FakeAccounts, "stored", forgetful)
+    result, _ = _run(monkeypatch, World(), ("a.test", "b.test"))
     assert (result.cause, result.encrypted_on_server) == ("not-stored", False)
 
 
-async def _stored(event: dict[str, Any]) -> dict[str, Any]:
-    return event
+def test_the_proof_takes_one_call_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    result, _ = _run(monkeypatch, world, ("a.test", "b.test"), messages=20)
+    assert result.ok, result
+    assert sorted(line for line in world.log if line.startswith("stored")) == [
+        "stored a.test",
+        "stored b.test",
+    ]
 
 
 def test_users_that_stay_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

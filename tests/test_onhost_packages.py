@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from assistant.onhost import apt, space
-from assistant.onhost.handler import Completed, Kept
+from assistant.onhost.handler import Completed, HostError, Kept
 from assistant.onhost.kinds import packages
 from assistant.onhost.kinds.packages import PackagesHandler, parse_statuses, planned_space
 from assistant.onhost.resources import Packages
@@ -189,3 +191,37 @@ def test_update_waits_for_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     machine = StandIn(tmp_path, lambda argv, stdin: answers.pop(0))
     assert apt.update(machine).code == 0
     assert slept == [5]
+
+
+def held(path: Path) -> subprocess.Popen[str]:
+    """A process that holds a lock as dpkg does."""
+    program = "import fcntl, sys, time; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX);"
+    program += "print('held', flush=True); time.sleep(60)"
+    argv = [sys.executable, "-c", program, str(path)]
+    holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+@pytest.mark.parametrize("lock", apt.LOCKS)
+def test_another_program_that_installs_is_waited_for_then_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
+) -> None:
+    monkeypatch.setattr(apt, "LOCK_WAIT", 1.5)
+    script = Apt(curl="installed")
+    machine = host(tmp_path, script)
+    machine.put(lock)
+    holder = held(Path(machine.path(lock)))
+    try:
+        with pytest.raises(HostError) as caught:
+            HANDLER.apply(WANTED, HANDLER.inspect(WANTED, machine), machine)
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert caught.value.cause == "apt-lock"
+    assert "Wait until it is done" in caught.value.text
+    # Not even the repair of a half-done installation was tried: it is not half done, but going on.
+    assert script.statuses == {"curl": "installed"}
+    HANDLER.apply(WANTED, HANDLER.inspect(WANTED, machine), machine)
+    assert script.statuses["nginx"] == "installed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from assistant.onhost import systemd
 from assistant.onhost.handler import Completed
 from assistant.onhost.kinds import firewall, services
 from assistant.onhost.kinds.timers import quoted, unit_files
@@ -326,3 +328,14 @@ def test_a_host_without_the_tools_is_inspected_without_errors(host: Root) -> Non
     host.tools["systemctl"] = lambda _: Completed(127, "systemctl: not found")
     states = host.inspect(Service(unit="app.service"), wall(), User(name="app"))
     assert [state["action"] for state in states.values()] == ["unknown", "create", "create"]
+
+
+def test_whoever_holds_a_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = f"nginx: [emerg] bind() to 0.0.0.0:{port} failed (98: Address already in use)"
+        assert systemd.holder_of_port(words).startswith(f"port {port} is taken by python")
+        words = f"CannotListenError: Couldn't listen on 127.0.0.1:{port}: Address already in use"
+        assert f"port {port} is taken by python" in systemd.holder_of_port(words)
+    assert systemd.holder_of_port(words) == f"port {port} is taken by another program"
+    assert systemd.holder_of_port("something else") == "its port is taken by another program"

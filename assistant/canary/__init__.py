@@ -30,6 +30,7 @@ from assistant.canary.model import (
     Direction,
     Line,
     Side,
+    Stored,
     percentile,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "Direction",
     "Line",
     "Side",
+    "Stored",
     "percentile",
     "run_canary",
 ]

@@ -51,6 +51,17 @@ class Account:
     device_id: str = ""
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What a database holds. ``events`` by id; one that is missing may be absent or empty.
+
+    ``found`` says for each text that was searched for how many stored events hold it in the clear.
+    """
+
+    events: Mapping[str, Mapping[str, Any]]
+    found: Mapping[str, int]
+
+
 class Accounts(Protocol):
     """The temporary users of one homeserver, and a look into its database.
 
@@ -65,12 +76,10 @@ class Accounts(Protocol):
         """Deactivate and erase every temporary user; returns those that are still left."""
         ...
 
-    async def stored_event(self, room_id: str, event_id: str) -> Mapping[str, Any]:
-        """The event as the server's database holds it."""
-        ...
-
-    async def search(self, needle: str) -> int:
-        """How many stored events hold a text in the clear."""
+    async def stored(
+        self, room_id: str, event_ids: Sequence[str], needles: Sequence[str]
+    ) -> Stored:
+        """What the server's database holds of events of a room, and of texts anywhere."""
         ...
 
 

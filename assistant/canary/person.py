@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -24,9 +23,12 @@ from assistant.canary.failures import (
     retry_after,
 )
 from assistant.canary.model import Account, Side
+from assistant.canary.pinned import pinned_session
 from assistant.text import msg
 
 _POLL_MS = 10_000
+_FILTER = {"room": {"timeline": {"limit": 100}}}
+"""What may come at once: after an outage more than a server's own limit has waited."""
 _PATIENCE = 2.0
 """Seconds a login waits for a rate limit before it uses the token it already has."""
 
@@ -62,36 +64,6 @@ def _load_nio() -> Any:
     return nio
 
 
-def _pinned_session(address: str, timeout: float) -> Any:
-    """An HTTP session in which every name stands for one address, as on a device with a record."""
-    import aiohttp
-    from aiohttp.abc import AbstractResolver, ResolveResult
-
-    class Pinned(AbstractResolver):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-        ) -> list[ResolveResult]:
-            found = socket.AF_INET6 if ":" in address else socket.AF_INET
-            return [
-                ResolveResult(
-                    hostname=host,
-                    host=address,
-                    port=port,
-                    family=found,
-                    proto=0,
-                    flags=socket.AI_NUMERICHOST,
-                )
-            ]
-
-        async def close(self) -> None:
-            return None
-
-    return aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=timeout),
-        connector=aiohttp.TCPConnector(resolver=Pinned()),
-    )
-
-
 class Person:
     """A temporary user who is logged in, follows what happens, and reads and writes.
 
@@ -118,7 +90,7 @@ class Person:
             ssl=ssl.create_default_context(),
         )
         if side.address:
-            self._client.client_session = _pinned_session(side.address, timeout)
+            self._client.client_session = pinned_session(side.address, timeout)
         self._client.add_event_callback(self._on_text, nio.RoomMessageText)
         self._client.add_event_callback(self._on_sealed, nio.MegolmEvent)
         self._client.add_to_device_callback(self._on_key, nio.RoomKeyEvent)
@@ -159,7 +131,7 @@ class Person:
         while True:
             pause = 0.5
             try:
-                response = await self._client.sync(timeout=_POLL_MS)
+                response = await self._client.sync(timeout=_POLL_MS, sync_filter=_FILTER)
                 if isinstance(response, self._nio.SyncResponse):
                     self.trouble, pause = None, 0.0
                     await self._mind_keys()
@@ -333,10 +305,18 @@ class Person:
             ),
         )
 
-    async def send(self, room_id: str, body: str) -> tuple[str, float]:
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The texts of others that could be read, in the order in which they came in."""
+        return tuple(self._arrived)
+
+    async def send(
+        self, room_id: str, body: str, transaction: str | None = None
+    ) -> tuple[str, float]:
         """Send an encrypted text; returns its event id and when the accepted try began.
 
-        The time is that of ``time.perf_counter``.
+        The time is that of ``time.perf_counter``. Sent again under the same ``transaction``, a text
+        that had arrived although the answer got lost is not stored twice.
         """
         if not self._client.rooms[room_id].encrypted:
             raise CanaryError("not-encrypted", msg("The test room is not encrypted."))
@@ -349,6 +329,7 @@ class Person:
                 room_id,
                 "m.room.message",
                 {"msgtype": "m.text", "body": body},
+                tx_id=transaction,
                 ignore_unverified_devices=True,
             )
 

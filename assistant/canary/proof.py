@@ -25,8 +25,8 @@ class Text:
 
 
 def new_token() -> str:
-    """128 random bits as hexadecimal: nothing stored can hold it by chance."""
-    return secrets.token_hex(16)
+    """64 random bits as hexadecimal: nothing stored holds it by chance, and it is short to send."""
+    return secrets.token_hex(8)
 
 
 def new_text(run_token: str) -> Text:

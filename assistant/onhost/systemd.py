@@ -115,11 +115,16 @@ def failed(machine: Machine, unit: str, what: str, output: str = "") -> HostErro
         cause = "health"
     if cause == "port-taken":
         taken = holder_of_port(words)
-        text = f"{what} because {taken}. Stop that program or let it use another port, "
-        return HostError(cause, f"{text}then apply again.", tail_of(words))
+        return HostError(
+            cause,
+            f"{what} because {taken}. Stop that program or let it use another port, "
+            "then apply again.",
+            tail_of(words),
+        )
     said = [line for line in words.splitlines() if line.strip() and not line.startswith("-- ")]
     last = f" Its last words: {said[-1].strip()[:200]}" if said else ""
-    return HostError(cause, f"{what}.{last}", tail_of(words or output))
+    text = f"{what}.{last}"
+    return HostError(cause, text, tail_of(words or output))
 
 
 def holder_of_port(words: str) -> str:

@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
         return 2
     command = argv[2:]
     try:
-        make_ready(1, RELEASES)
+        make_ready(RELEASES)
     except AssistantError as error:
         say(f"The practice internet cannot be built here: {error.message}")
         # The tests of the lab show this as their reason for being skipped.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import product
 
+from assistant.plan.compile import RECIPES
 from assistant.rehearsal.errors import RehearsalError
 from assistant.rehearsal.practice import packages_and_wheels
 from assistant.rehearsal.prepare import Prepared, prepare
@@ -19,10 +21,11 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def make_ready(option: int, releases: Sequence[str]) -> Prepared:
+def make_ready(releases: Sequence[str]) -> Prepared:
     """Install what is missing (saying so), fill the caches; :class:`RehearsalError` if it cannot.
 
-    With warm caches this needs no network and takes well under a second.
+    They hold what every option needs: the next rehearsal is then of another option without any
+    download. With warm caches this needs no network and takes well under a second.
     """
     if missing_requirements():
         install_requirements(say)
@@ -31,7 +34,7 @@ def make_ready(option: int, releases: Sequence[str]) -> Prepared:
         raise RehearsalError(" ".join(requirement.sentence for requirement in still))
     debs: set[str] = set()
     wheels: set[str] = set()
-    for release in releases:
+    for option, release in product(RECIPES, releases):
         some_debs, some_wheels = packages_and_wheels(option, release)
         debs.update(some_debs)
         wheels.update(some_wheels)

@@ -6,25 +6,31 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from assistant.rehearsal.border import Border
 from assistant.rehearsal.contain import is_contained
 from assistant.rehearsal.disks import DeployedImage
-from assistant.rehearsal.journey import Journey, Rehearsed
+from assistant.rehearsal.journey import Journey, boot_hosts
 from assistant.rehearsal.lab import Lab, LabHost
 from assistant.rehearsal.outside import LAB_MISSING, make_ready
-from assistant.rehearsal.practice import SERVER_LABEL, practice_setup
-from assistant.setup import Host, Login, Setup
+from assistant.rehearsal.practice import OUTSIDE_LABEL, SERVER_LABEL, practice_setup
+from assistant.rehearsal.report import Rehearsed
+from assistant.setup import Host, LinkWay, Login, Setup
 from assistant.setupfile import dump_setup
 from checks import run_checks
 
 T = TypeVar("T")
 RELEASES = ("trixie", "bookworm")
+
+GOOD_LINE = Border()
+BAD_LINE = Border(rtt_ms=150, loss_percent=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,6 +61,15 @@ class Deployed:
     image: DeployedImage
 
 
+@dataclass
+class Standing:
+    """A deployment with two servers that stays up: tests use it and leave it as it was."""
+
+    report: Rehearsed
+    setup: Setup
+    hosts: Mapping[str, LabHost]
+
+
 class Practice:
     """The shared lab, driven from tests that are plain functions."""
 
@@ -62,6 +77,7 @@ class Practice:
         self._runner = runner
         self.lab = lab
         self._deployed: dict[str, Deployed] = {}
+        self._standing: Standing | None = None
         self._count = 0
 
     def run(self, work: Awaitable[T], seconds: float = 400) -> T:
@@ -81,7 +97,7 @@ class Practice:
 
     def setup_for(self, host: LabHost, **login: Any) -> Setup:
         """A Setup for a host, its key confirmed; its DNS points there."""
-        setup = practice_setup(1, host.release, self.lab.facts, host)
+        setup = practice_setup(1, host.release, self.lab.facts, {"outside": host})
         keys = [key for key in host.host_keys if key.startswith("ssh-ed25519")]
         changed = setup.hosts[0].login.model_copy(update={"host_key": keys[0], **login})
         only = setup.hosts[0].model_copy(update={"login": changed, "release": host.release})
@@ -96,8 +112,8 @@ class Practice:
 
     def forget_names(self) -> None:
         """Take the records of the service out of the DNS again."""
-        for kind in ("A", "AAAA"):
-            self.run(self.lab.dns_delete(f"{SERVER_LABEL}.{self.lab.facts.zone}", kind))
+        for label, kind in product((SERVER_LABEL, OUTSIDE_LABEL), ("A", "AAAA")):
+            self.run(self.lab.dns_delete(f"{label}.{self.lab.facts.zone}", kind))
 
     def deployed(self, release: str) -> Deployed:
         """Option 1 on a release, by the whole journey of the rehearsal; made once."""
@@ -105,12 +121,60 @@ class Practice:
             self.forget_names()
             host = self.run(self.lab.boot(f"deployed-{release}", release=release))
             journey = Journey(self.lab, 1, release, run_checks, say=print, progress=lambda _: None)
-            report = self.run(journey.travel(host), 600)
+            report = self.run(journey.travel({"outside": host}), 600)
             self.run(self.lab.power_off(host.name))
             image = self.run(self.lab.snapshot(host.name))
             self._deployed[release] = Deployed(release, report, journey.setup, image)
             self.forget_names()
         return self._deployed[release]
+
+    def standing(self, option: int, links: LinkWay = "direct") -> Standing:
+        """An option with two servers across a bad line, by the whole journey, made once.
+
+        One of them stands at a time: asking for another takes the one before down.
+        """
+        wanted = (option, links)
+        present = self._standing
+        if (
+            present is None
+            or (present.report.option, present.setup.settings.outside_link) != wanted
+        ):
+            self._take_down()
+            self._standing = self._put_up(option, links)
+        assert self._standing is not None
+        assert self._standing.report.ok, self._standing.report.error
+        return self._standing
+
+    def _put_up(self, option: int, links: LinkWay) -> Standing:
+        from tests.lab.stocked import stocked_image
+
+        # Their packages are there already: what installing takes is the business of option 1.
+        image = stocked_image(self)
+        hosts = self.run(
+            boot_hosts(self.lab, option, "trixie", lower={"inside": image, "outside": image})
+        )
+        self.run(self.lab.border.change(BAD_LINE))
+        journey = Journey(
+            self.lab,
+            option,
+            "trixie",
+            run_checks,
+            say=print,
+            progress=lambda _: None,
+            border=BAD_LINE,
+            links=links,
+        )
+        report = self.run(journey.travel(hosts), 600)
+        self.run(self.lab.border.change(GOOD_LINE))
+        return Standing(report, journey.setup, hosts)
+
+    def _take_down(self) -> None:
+        if self._standing is None:
+            return
+        for host in self._standing.hosts.values():
+            self.run(self.lab.remove(host.name))
+        self.forget_names()
+        self._standing = None
 
     def clone(self, release: str = "trixie", **how: Any) -> tuple[LabHost, Setup]:
         """A host with option 1 on it already, and the Setup for it."""
@@ -127,13 +191,21 @@ class Practice:
 @pytest.fixture(scope="package")
 def practice(runner: asyncio.Runner) -> Iterator[Practice]:
     async def start() -> Lab:
-        return await Lab.start(make_ready(1, RELEASES), report=print)
+        return await Lab.start(make_ready(RELEASES), report=print, border=GOOD_LINE)
 
     lab = runner.run(start())
     try:
         yield Practice(runner, lab)
     finally:
         runner.run(lab.stop())
+
+
+@pytest.fixture
+def bad_line(practice: Practice) -> Iterator[None]:
+    """The border as the options have to bear it, for the time of one test."""
+    practice.run(practice.lab.border.change(BAD_LINE))
+    yield
+    practice.run(practice.lab.border.change(GOOD_LINE))
 
 
 @dataclass(frozen=True)
@@ -146,14 +218,13 @@ class Ended:
 Cli = Callable[..., Ended]
 
 
-@pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    """The real command line in a process of its own, with a data folder of its own."""
+def command_line(folder: Path) -> Cli:
+    """The real command line in processes of its own, with ``folder`` as data folder."""
 
     def call(*argv: str, env: dict[str, str] | None = None, timeout: float = 300) -> Ended:
         done = subprocess.run(
             [sys.executable, "-m", "assistant", *argv],
-            env={**os.environ, "XDG_DATA_HOME": str(tmp_path / "data"), **(env or {})},
+            env={**os.environ, "XDG_DATA_HOME": str(folder), **(env or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -163,6 +234,12 @@ def cli(tmp_path: Path) -> Cli:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """The command line for one test."""
+    return command_line(tmp_path / "data")
 
 
 @pytest.fixture

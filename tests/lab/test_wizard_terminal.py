@@ -86,7 +86,9 @@ class Journey:
         self.practice, self.folder, self.language = practice, folder, language
         self.host = practice.fresh()
         self.name = f"{language}.{practice.lab.facts.zone}"
-        settings = practice_setup(1, self.host.release, practice.lab.facts, self.host).settings
+        settings = practice_setup(
+            1, self.host.release, practice.lab.facts, {"outside": self.host}
+        ).settings
         values = settings.model_dump(mode="json", exclude_defaults=True)
         (folder / "settings.toml").write_text(tomlkit.dumps({"settings": values}), "utf-8")
 

@@ -1,0 +1,108 @@
+"""Two people who write to each other across the deployed servers, through whatever happens to them.
+
+Like real apps they try again until a text is accepted, always under the same transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from assistant import run
+from assistant.canary.failures import CanaryError
+from assistant.canary.person import Person
+from assistant.homeserver import homeservers
+from assistant.remote import NoCredentials
+from assistant.run_accounts import HostAccounts
+from assistant.setup import Setup
+
+PATIENCE = 20.0
+"""Seconds one request may take before it is tried again."""
+
+
+@dataclass
+class Conversation:
+    """``a`` is on the main server, ``b`` on the other one; both clients run on this computer."""
+
+    a: Person
+    b: Person
+    room: str
+    said: dict[str, list[str]] = field(default_factory=lambda: {"a": [], "b": []})
+    _sending: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def say(self, who: str) -> str:
+        """Let one of them write a new text; it is sent in the background until it is accepted."""
+        body = f"Written by {who}, number {len(self.said[who])}. {secrets.token_hex(16)}"
+        self.said[who].append(body)
+        queue = [task for task in self._sending if task.get_name() == who]
+        before = queue[-1] if queue else None
+        self._sending.append(asyncio.create_task(self._send(who, body, before), name=who))
+        return body
+
+    async def _send(self, who: str, body: str, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await before
+        person: Person = getattr(self, who)
+        transaction = secrets.token_hex(8)
+        while True:
+            try:
+                await person.send(self.room, body, transaction)
+                return
+            except CanaryError:
+                await asyncio.sleep(1)
+
+    async def arrived(self, seconds: float) -> None:
+        """Wait until everything that was said was read by the other, in order; AssertionError."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._whole():
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            missing = {
+                who: [i for i, text in enumerate(self.said[who]) if text not in other.heard]
+                for who, other in (("a", self.b), ("b", self.a))
+            }
+            raise AssertionError(f"after {seconds} s these have not arrived: {missing}") from None
+        assert list(self.b.heard) == self.said["a"]
+        assert list(self.a.heard) == self.said["b"]
+
+    def _whole(self) -> bool:
+        return set(self.said["a"]) <= set(self.b.heard) and set(self.said["b"]) <= set(self.a.heard)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        for task in self._sending:
+            task.cancel()
+
+
+@asynccontextmanager
+async def conversing(setup: Setup) -> AsyncIterator[Conversation]:
+    """Two temporary people in an encrypted room, with keys exchanged; the next canary removes them.
+
+    While they talk, only their clients are connected to the servers.
+    """
+    servers = homeservers(setup)
+    sides = tuple(map(run.side, servers))
+    people: list[Person] = []
+    async with AsyncExitStack() as stack:
+        for server, place in zip((servers[0], servers[-1]), (sides[0], sides[-1]), strict=True):
+            async with run.Connections(setup, NoCredentials()) as connections:
+                accounts = HostAccounts(await connections.session(server.host.name))
+                (made,) = await accounts.create([f"talk-{secrets.token_hex(4)}"])
+            person = Person(place, made, PATIENCE)
+            stack.push_async_callback(person.leave, "")
+            people.append(person)
+        a, b = people
+        await asyncio.gather(a.log_in(), b.log_in())
+        room = await a.make_room("conversation", b.user_id, federate=True)
+        await b.accept(room, federate=True)
+        await asyncio.gather(a.share_keys(room, b.user_id), b.share_keys(room, a.user_id))
+        await asyncio.gather(a.has_key(room, b.user_id), b.has_key(room, a.user_id))
+        talk = Conversation(a, b, room)
+        try:
+            yield talk
+        finally:
+            talk.stop()

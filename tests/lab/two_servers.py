@@ -1,0 +1,58 @@
+"""What every option with two servers must show, and a look at the packets of a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from assistant.rehearsal.capture import contains
+from assistant.rehearsal.journey import SANDBOX_LIMITS
+from assistant.setup import Setup
+from tests.lab.conftest import BAD_LINE, Standing
+from tests.lab.conversation import Conversation, conversing
+
+
+def assert_journey(standing: Standing) -> None:
+    """The whole journey across a bad line passed, and its report says so in every figure."""
+    value = standing.report.to_json()
+    assert value["ok"], value["error"]
+    assert [stage["name"] for stage in value["stages"] if not stage["ok"]] == []
+    assert value["border"] == {"rtt_ms": 150, "jitter_ms": 0, "loss_percent": 2}
+    canary = value["canary"]
+    assert canary["sent"] == canary["delivered"] > 0
+    assert canary["limit_ms"] == 3 * BAD_LINE.rtt_ms + 300
+    assert 0 < canary["p50_ms"] <= canary["p95_ms"] <= canary["limit_ms"]
+    assert canary["encrypted_on_server"] is True
+    assert canary["removed"] is True
+    ways = [(way["from"], way["to"]) for way in canary["directions"]]
+    names = standing.setup.server_name, standing.setup.outside_name
+    assert ways == [names, names[::-1]]
+    assert all(way["delivered"] == way["sent"] > 0 for way in canary["directions"])
+    assert value["reapply"]["changed"] == 0
+    assert value["open_ports"] == value["planned_ports"]
+    assert set(value["open_ports"]) == {host.name for host in standing.setup.hosts}
+    for host in ("inside", "outside"):
+        assert set(value["sandbox_by_host"][host]) == set(SANDBOX_LIMITS)
+
+
+async def talk_a_little(setup: Setup) -> Sequence[str]:
+    """Five texts each way, all read; returns the texts."""
+    async with conversing(setup) as talk:
+        await say_and_read(talk, 5)
+        return talk.said["a"] + talk.said["b"]
+
+
+async def say_and_read(talk: Conversation, count: int) -> None:
+    """Both write that many texts, and everything arrives within a minute."""
+    for _ in range(count):
+        talk.say("a")
+        talk.say("b")
+    await talk.arrived(60)
+
+
+def assert_no_text(capture: Path, texts: Sequence[str]) -> None:
+    """No text was on the wire; that something was captured at all is seen by its size."""
+    assert capture.stat().st_size > 10_000
+    for text in texts:
+        token = text.rpartition(" ")[2].encode()
+        assert not contains(capture, token)
