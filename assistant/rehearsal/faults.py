@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import http.server
 import json
+import re
 import shlex
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -25,6 +29,7 @@ from assistant.rehearsal.addresses import Address
 from assistant.rehearsal.commands import run_async
 from assistant.rehearsal.errors import RehearsalError
 from assistant.rehearsal.lab import Lab
+from assistant.rehearsal.mirror import clearsign, make_signing_key
 from assistant.rehearsal.network import ROUTER, inside
 from assistant.remote import sources
 
@@ -324,6 +329,30 @@ async def altered_mirror(lab: Lab, alter: Callable[[str, bytes], bytes]) -> Asyn
     finally:
         await asyncio.to_thread(server.shutdown)
         server.server_close()
+
+
+@asynccontextmanager
+async def mirror_of_another_day(
+    lab: Lab, release: str, days: float
+) -> AsyncIterator[tuple[str, str]]:
+    """A copy of the lab's mirror made in `days` days: to it, a host's clock is that much slow.
+
+    A host cannot be given another time than this machine's; what it compares its clock with can.
+    Yields the mirror's address and its public key (armored).
+    """
+    folder = Path(tempfile.mkdtemp(dir=lab.workdir))
+    await asyncio.to_thread(make_signing_key, folder)
+    text = (lab.workdir / "mirror/debian/dists" / release / "Release").read_text()
+    date = format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)
+    (folder / "Release").write_text(re.sub(r"(?m)^Date: .*$", f"Date: {date}", text))
+    key, signed = folder / "private.asc", folder / "InRelease"
+    await asyncio.to_thread(clearsign, key, folder / "Release", signed)
+
+    def alter(path: str, content: bytes) -> bytes:
+        return signed.read_bytes() if path.endswith("/InRelease") else content
+
+    async with altered_mirror(lab, alter) as url:
+        yield url, (folder / "public.asc").read_text()
 
 
 @asynccontextmanager

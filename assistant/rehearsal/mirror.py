@@ -109,8 +109,13 @@ def build_index(release: str, folder: Path, signing_key: Path) -> None:
     dist = folder / "dists" / release
     text = run(["apt-ftparchive", *options, "release", str(dist)], timeout=120).stdout
     (dist / "Release").write_text(text, encoding="utf-8")
+    clearsign(signing_key, dist / "Release", dist / "InRelease")
+
+
+def clearsign(signing_key: Path, source: Path, target: Path) -> None:
+    """Write `target`: the text of `source`, signed with a key that `make_signing_key` made."""
     with _Keyring(signing_key) as gpg:
-        gpg.run(["--clearsign", "--output", str(dist / "InRelease"), str(dist / "Release")])
+        gpg.run(["--clearsign", "--output", str(target), str(source)])
 
 
 def make_signing_key(folder: Path) -> None:

@@ -274,6 +274,20 @@ def test_a_mirror_with_a_broken_package(
     assert any(LATER in path for path in asked)
 
 
+def test_a_clock_that_is_a_day_slow(
+    practice: Practice, growing: tuple[LabHost, Setup], cli: Cli, saved: Saved
+) -> None:
+    host, setup = growing
+
+    async def story() -> Ended:
+        async with faults.mirror_of_another_day(practice.lab, host.release, 1) as (url, key):
+            later = with_mirror(setup, uri=f"{url}/debian", signing_key=key)
+            argv = ("apply", "--setup", str(saved(later)), *APPLY)
+            return await asyncio.to_thread(cli, *argv)
+
+    told(practice.run(story()), "clock", "clock of this server is wrong", "Set the time")
+
+
 def test_a_full_disk_before_packages(
     practice: Practice, growing: tuple[LabHost, Setup], cli: Cli, saved: Saved
 ) -> None:
