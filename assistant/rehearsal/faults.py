@@ -1,40 +1,21 @@
 """What can go wrong on a host of the practice internet, done to it on purpose.
 
 Each fault is a function or a context that takes the lab and the name of a host; a context takes
-its fault back at the end. Nothing here knows which plan is applied: moments are found in the
-journal of the run that the host itself writes.
+its fault back at the end. Nothing here knows which plan is applied: for the moment of a fault see
+`assistant/rehearsal/brake.py`; faults of package mirrors are in `faulty_mirror.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import http.server
-import json
-import re
 import shlex
-import tempfile
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 
-from assistant.onhost.protocol import STATE_DIR
 from assistant.rehearsal.addresses import Address
-from assistant.rehearsal.commands import run_async
 from assistant.rehearsal.errors import RehearsalError
 from assistant.rehearsal.lab import Lab
-from assistant.rehearsal.mirror import clearsign, make_signing_key
-from assistant.rehearsal.network import ROUTER, inside
-from assistant.remote import sources
-
-POLL = 0.004
-"""Seconds between two looks at a journal."""
 
 FILLER = "/var/tmp/filler"  # noqa: S108 - on a lab host
 
@@ -58,181 +39,6 @@ PACKAGE_LOCKS = (
     "/var/lib/dpkg/lock",
     "/var/lib/apt/lists/lock",
 )
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A resource that began to change: which, in which run, and its number in the plan."""
-
-    run: str
-    resource: str
-    index: int
-
-
-class Journals:
-    """The journals on a host's disk, read as they grow, from outside the host.
-
-    Runs that were there when it was made are not looked at.
-    """
-
-    def __init__(self, lab: Lab, name: str) -> None:
-        self._runs = lab.root_of(name) / STATE_DIR.lstrip("/") / "runs"
-        self._seen = {path.name for path in self._all()}
-        self._offsets: dict[Path, int] = {}
-
-    def _all(self) -> list[Path]:
-        return sorted(self._runs.iterdir()) if self._runs.is_dir() else []
-
-    def new(self) -> list[tuple[str, dict[str, Any]]]:
-        """Events written since the last look: the run and the event."""
-        found: list[tuple[str, dict[str, Any]]] = []
-        for folder in self._all():
-            if folder.name in self._seen:
-                continue
-            path = folder / "journal"
-            with suppress(FileNotFoundError), path.open("rb") as file:
-                file.seek(self._offsets.get(path, 0))
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        break
-                    self._offsets[path] = self._offsets.get(path, 0) + len(line)
-                    with suppress(ValueError):
-                        found.append((folder.name, json.loads(line)))
-        return found
-
-    async def happened(
-        self, kind: str, wanted: Callable[[str], bool] = lambda _: True, *, seconds: float = 300
-    ) -> Moment:
-        """Wait for an event about a resource whose id is wanted. RehearsalError when none comes.
-
-        Events that name no resource (`confirm`) are of any.
-        """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            for run, event in self.new():
-                if event.get("event") == kind and wanted(str(event.get("id", ""))):
-                    return Moment(run, str(event.get("id", "")), int(event.get("index", 0)))
-            await asyncio.sleep(POLL)
-        raise RehearsalError(
-            f"No event {kind} that was waited for came within {seconds:g} seconds."
-        )
-
-    async def started(
-        self, wanted: Callable[[str], bool] = lambda _: True, *, seconds: float = 300
-    ) -> Moment:
-        """Wait until a resource whose id is wanted begins to change; as `happened`."""
-        return await self.happened("started", wanted, seconds=seconds)
-
-
-# A brake: the run stops at an exact point, for as long as it takes to pull the plug
-
-_BRAKE = "/var/tmp/lab-brake"  # noqa: S108 - on a lab host
-_HALT = f"{_BRAKE}.reached"
-
-_BRAKE_SOURCE = f"""
-
-def _braked():
-    import threading
-    import time
-
-    state = {{"steps": -1, "name": ""}}
-    plain_append, plain_whole = Lines.append, write_whole
-
-    def wanted():
-        try:
-            with open({_BRAKE!r}) as file:
-                value = json.load(file)
-            return value["at"], value["step"]
-        except (OSError, ValueError):
-            return (), 0
-
-    def stand():
-        with open({_HALT!r}, "w") as file:
-            file.write(state["name"])
-        while os.path.exists({_BRAKE!r}):
-            time.sleep(0.01)
-        state["steps"] = -1
-
-    def step():
-        if state["steps"] < 0 or threading.current_thread() is not threading.main_thread():
-            return
-        if state["steps"] >= wanted()[1]:
-            stand()
-        else:
-            state["steps"] += 1
-
-    def append(self, line, *, durable):
-        plain_append(self, line, durable=durable)
-        event = json.loads(line)
-        if event.get("event") == "started":
-            if event.get("id") in wanted()[0]:
-                state.update(steps=0, name=event["id"])
-        elif event.get("event") in ("changed", "failed") and state["steps"] >= 0:
-            stand()
-        step()
-
-    def whole(path, data, **how):
-        plain_whole(path, data, **how)
-        step()
-
-    Lines.append = append
-    globals()["write_whole"] = whole
-
-
-_braked()
-"""
-
-
-@contextmanager
-def braked_program() -> Iterator[None]:
-    """Meanwhile, hosts get the program with a brake: where a `Brake` says, a run stands still.
-
-    Steps are the moments after which something is on the disk: 0 is the beginning of the resource,
-    then each file written whole, each line of a receipt or journal. A resource of fewer steps
-    stands at its end.
-    """
-    plain = sources.sources_for
-    name = "assistant.onhost.disk"
-
-    def braked(mode: str) -> Mapping[str, str]:
-        found = plain(mode)
-        return {**found, name: found[name] + _BRAKE_SOURCE} if name in found else found
-
-    # Set as in a test's patch, so that nothing in the program itself knows of brakes.
-    vars(sources)["sources_for"] = braked
-    try:
-        yield
-    finally:
-        vars(sources)["sources_for"] = plain
-
-
-class Brake:
-    """Says where the braked program on a host stands still."""
-
-    def __init__(self, lab: Lab, name: str) -> None:
-        root = lab.root_of(name)
-        self._where, self._reached = root / _BRAKE.lstrip("/"), root / _HALT.lstrip("/")
-
-    def set(self, resources: Collection[str], step: int) -> None:
-        """Stand still at a step of the first of these resources (ids) that changes."""
-        self._reached.unlink(missing_ok=True)
-        self._where.write_text(json.dumps({"at": list(resources), "step": step}))
-
-    def release(self) -> None:
-        """Go on."""
-        self._where.unlink(missing_ok=True)
-        self._reached.unlink(missing_ok=True)
-
-    async def reached(self, *, seconds: float = 300) -> str:
-        """Wait until the program stands; the resource it stands at. RehearsalError if never."""
-        deadline = time.monotonic() + seconds
-        while True:
-            with suppress(FileNotFoundError):
-                if name := self._reached.read_text():
-                    return name
-            if time.monotonic() > deadline:
-                raise RehearsalError("The run did not come to its brake.")
-            await asyncio.sleep(POLL)
 
 
 async def cut_power(lab: Lab, name: str, *, lose_unwritten: bool = False) -> None:
@@ -275,84 +81,6 @@ async def dropped_sessions(lab: Lab, name: str, every: float) -> AsyncIterator[l
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-@asynccontextmanager
-async def cut_off(lab: Lab, name: str, targets: Collection[str] = ()) -> AsyncIterator[None]:
-    """Meanwhile, packets between a host and the targets (addresses; none: everybody) get lost."""
-    host = lab.host(name)
-    table = f"fault_{name.replace('-', '_')}"
-    rules: list[str] = []
-    for family, own in (("ip", host.ipv4), ("ip6", host.ipv6)):
-        for target in targets or ("",):
-            if target and (":" in target) != (family == "ip6"):
-                continue
-            to = f"{family} daddr {target} " if target else ""
-            back = f"{family} saddr {target} " if target else ""
-            rules.append(f"{family} saddr {own} {to}drop")
-            rules.append(f"{family} daddr {own} {back}drop")
-    text = f"table inet {table} {{ chain pass {{ type filter hook forward priority -300;\n"
-    text += "\n".join(rules) + "\n} }\n"
-    await run_async(inside(ROUTER, ["nft", "-f", "-"]), timeout=20, text=text)
-    try:
-        yield
-    finally:
-        await run_async(inside(ROUTER, ["nft", "delete", "table", "inet", table]), timeout=20)
-
-
-@asynccontextmanager
-async def altered_mirror(lab: Lab, alter: Callable[[str, bytes], bytes]) -> AsyncIterator[str]:
-    """A copy of the lab's mirror that gives `alter(path, content)`; yields its address (HTTP)."""
-    folder = lab.workdir / "mirror"
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = (folder / unquote(self.path).lstrip("/")).resolve()
-            try:
-                content = alter(self.path, path.read_bytes())
-            except OSError:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer((lab.facts.operator_ipv4, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://{lab.facts.operator_ipv4}:{server.server_address[1]}"
-    finally:
-        await asyncio.to_thread(server.shutdown)
-        server.server_close()
-
-
-@asynccontextmanager
-async def mirror_of_another_day(
-    lab: Lab, release: str, days: float
-) -> AsyncIterator[tuple[str, str]]:
-    """A copy of the lab's mirror made in `days` days: to it, a host's clock is that much slow.
-
-    A host cannot be given another time than this machine's; what it compares its clock with can.
-    Yields the mirror's address and its public key (armored).
-    """
-    folder = Path(tempfile.mkdtemp(dir=lab.workdir))
-    await asyncio.to_thread(make_signing_key, folder)
-    text = (lab.workdir / "mirror/debian/dists" / release / "Release").read_text()
-    date = format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)
-    (folder / "Release").write_text(re.sub(r"(?m)^Date: .*$", f"Date: {date}", text))
-    key, signed = folder / "private.asc", folder / "InRelease"
-    await asyncio.to_thread(clearsign, key, folder / "Release", signed)
-
-    def alter(path: str, content: bytes) -> bytes:
-        return signed.read_bytes() if path.endswith("/InRelease") else content
-
-    async with altered_mirror(lab, alter) as url:
-        yield url, (folder / "public.asc").read_text()
 
 
 @asynccontextmanager

@@ -198,11 +198,9 @@ class Journey:
         result = await run.canary(connections, lambda event: self.progress(str(event.message)))
         self.report.canary = canary_json(result, limit)
         _must(result.ok, str(result.failure) if result.failure else "not every message arrived")
-        slowest = result.p95_ms or 0.0
-        _must(
-            limit is None or slowest <= limit,
-            f"95 % of the messages took up to {slowest:.0f} ms, more than {limit} ms",
-        )
+        if not self.report.in_time:
+            slow = f"{result.p95_ms:.0f} ms, more than {limit:.0f} ms"
+            self.say(f"95 % of the messages took up to {slow}")
 
     async def _reapply(self) -> None:
         """Apply again on fresh connections, in turns with a bare ssh, and compare medians.

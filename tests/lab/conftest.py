@@ -142,7 +142,7 @@ class Practice:
             self._take_down()
             self._standing = self._put_up(option, links)
         assert self._standing is not None
-        assert self._standing.report.ok, self._standing.report.error
+        assert self._standing.report.sound, self._standing.report.error
         return self._standing
 
     def _put_up(self, option: int, links: LinkWay) -> Standing:

@@ -158,17 +158,32 @@ async def begin_talk(lab: Lab, host: str, setup: Setup, name: str) -> Talk:
 
 async def answers(lab: Lab, host: str) -> bool:
     """Whether Synapse answers on its host."""
-    curl = ["curl", "-sf", "-m", "3", "http://127.0.0.1:8008/health"]
-    return (await lab.exec(host, curl, check=False)).returncode == 0
+    return (await _on_host(lab, host, "GET", "/health", "", None)) is not None
 
 
 async def _ask_synapse(
     lab: Lab, host: str, method: str, path: str, token: str, body: object = None
 ) -> dict[str, Any]:
-    url = f"http://127.0.0.1:8008/_matrix/client/v3{path}"
-    argv = ["curl", "-sS", "-m", "20", "-X", method, "-H", f"Authorization: Bearer {token}", url]
-    if body is not None:
-        argv += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-    value = json.loads((await lab.exec(host, argv)).stdout)
-    assert isinstance(value, dict)
-    return value
+    value = await _on_host(lab, host, method, f"/_matrix/client/v3{path}", token, body)
+    assert value is not None, path
+    told = json.loads(value)
+    assert isinstance(told, dict)
+    return told
+
+
+_ASK = """\
+import json, sys, urllib.request
+url, method, token, body = json.load(sys.stdin)
+data = None if body is None else json.dumps(body).encode()
+headers = {"Authorization": "Bearer " + token} if token else {}
+request = urllib.request.Request(url, data, headers, method=method)
+print(urllib.request.urlopen(request, timeout=20).read().decode())
+"""
+
+
+async def _on_host(
+    lab: Lab, host: str, method: str, path: str, token: str, body: object
+) -> str | None:
+    asked = json.dumps([f"http://127.0.0.1:8008{path}", method, token, body])
+    done = await lab.exec(host, ["python3", "-c", _ASK], input=asked, check=False)
+    return done.stdout if done.returncode == 0 else None

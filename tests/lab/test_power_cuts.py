@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from assistant.plan.compile import compile_plan
-from assistant.rehearsal.faults import Brake, Journals, braked_program, cut_power
+from assistant.rehearsal.brake import Brake, Journals, braked_program
+from assistant.rehearsal.faults import cut_power
 from assistant.rehearsal.lab import LabHost
 from assistant.run import HostResult
 from assistant.setup import Setup

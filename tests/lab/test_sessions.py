@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from assistant import run
-from assistant.rehearsal.faults import Brake, braked_program, drop_sessions, dropped_sessions
+from assistant.rehearsal.brake import Brake, braked_program
+from assistant.rehearsal.faults import drop_sessions, dropped_sessions
 from assistant.rehearsal.lab import Border, LabHost
 from assistant.remote import NoCredentials
 from assistant.run import HostResult
@@ -32,7 +33,7 @@ HELD = "file:/etc/matrix-synapse/homeserver.yaml"
 BRAKED = """\
 import sys
 from assistant.cli import main
-from assistant.rehearsal.faults import braked_program
+from assistant.rehearsal.brake import braked_program
 with braked_program():
     sys.exit(main())
 """
