@@ -91,6 +91,8 @@ def machine(tmp_path: Path, tools: Tools) -> StandIn:
 
 def settle(machine: StandIn, names: str = f"DNS:{NAME}", days: int = 90) -> None:
     make(machine.file(LIVE), names, days)
+    for part in ("cert", "chain", "privkey"):
+        machine.put(LIVE.replace("fullchain", part), "-----BEGIN SOMETHING-----")
     machine.put(hook_path(NAME), hook_text(HTTP))
     told = f"version = 5.8.0\n[renewalparams]\nauthenticator = webroot\nserver = {DIRECTORY}\n"
     machine.put(f"/etc/letsencrypt/renewal/{NAME}.conf", told)
@@ -244,13 +246,47 @@ def test_a_forgotten_account_is_made_anew_once(
     lost = Completed(1, words)
     tools.answers = [lost, lost]
     if accounts:
-        machine.put("/etc/letsencrypt/accounts/acme.example/dir/1234/private_key.json")
+        machine.put("/etc/letsencrypt/accounts/acme.example/dir/1234/private_key.json", "{}")
     found = HANDLER.inspect(HTTP, machine)
     fails(lambda: HANDLER.apply(HTTP, found, machine))
     assert tools.asked == asked
     assert not machine.file("/etc/letsencrypt/accounts/acme.example/dir").exists()
     kept = list(machine.root.glob("etc/letsencrypt/accounts/acme.example/dir.unknown-*/1234/*"))
     assert len(kept) == int(accounts)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        f"live/{NAME}/privkey.pem",
+        f"live/{NAME}/chain.pem",
+        f"renewal/{NAME}.conf",
+    ],
+)
+@pytest.mark.parametrize("empty", [True, False])
+def test_half_a_certificate_is_set_aside_and_asked_for_again(
+    tools: Tools, machine: StandIn, lost: str, empty: bool
+) -> None:
+    settle(machine)
+    machine.put(f"/etc/letsencrypt/archive/{NAME}/privkey1.pem", "key")
+    good = machine.put("/etc/letsencrypt/accounts/acme.example/dir/1234/meta.json", "{}")
+    bad = machine.put("/etc/letsencrypt/accounts/acme.example/dir/5678/meta.json")
+    assert HANDLER.inspect(HTTP, machine).action == "none"
+    path = machine.file(f"/etc/letsencrypt/{lost}")
+    path.unlink()
+    if empty:
+        path.touch()
+    found = HANDLER.inspect(HTTP, machine)
+    assert found.action == "update"
+    HANDLER.apply(HTTP, found, machine)
+    assert tools.asked == 1
+    for place in (f"live/{NAME}", f"archive/{NAME}", f"renewal/{NAME}.conf"):
+        assert not machine.file(f"/etc/letsencrypt/{place}").exists()
+    aside = {path.name for path in machine.root.glob("etc/letsencrypt/torn-*/*")}
+    assert f"archive-{NAME}" in aside
+    assert "accounts-acme.example-dir-5678" in aside
+    assert good.exists()
+    assert not bad.exists()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,10 @@ EVERY = 4
 """Of the cuts after Synapse was started, how many go without a message before them, and one."""
 
 SYNAPSE = "service:matrix-synapse.service"
-WRITES = ("mirror:", "directory:", "file:", "secret:", "user:", "firewall:", "timer:")
+WRITES = (
+    *("mirror:", "directory:", "file:", "secret:", "user:", "firewall:", "timer:"),
+    *("virtualenv:", "certificate:"),
+)
 """Kinds whose work is to write files."""
 
 
@@ -109,7 +112,7 @@ def test_a_cut_at_every_resource_and_a_truer_one_at_every_write(
         await practice.lab.exec(forgetful.host.name, ["sync"])
         results = await asyncio.gather(killed.go(), forgetful.go())
         for sweep, result in zip((killed, forgetful), results, strict=True):
-            assert result.ok, result
+            assert result.ok, (result.failed, result.text, result.tail, sweep.cuts[-1])
             await changes_nothing(sweep.setup)
             assert sweep.talk is not None
             assert len(sweep.talk.events) >= 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import ssl
@@ -19,6 +21,7 @@ from assistant.onhost.resources import Certificate
 
 ETC = "/etc/letsencrypt"
 DAY = 24 * 3600
+_PARTS = ("cert", "chain", "fullchain", "privkey")
 
 
 @dataclass(frozen=True)
@@ -178,13 +181,63 @@ def _look(resource: Certificate, machine: Machine) -> _Look:
         if done.code == 127:
             return _Look(exists, "", False, True)
         issued = parse(done.output)
+        if torn(resource.name, machine):
+            issued = None
     renewal = _text(machine, f"{ETC}/renewal/{resource.name}.conf")
     hook_differs = _text(machine, hook_path(resource.name)) != hook_text(resource)
     return _Look(exists, why(resource, issued, renewal, time.time()), True, hook_differs)
 
 
+def torn(name: str, machine: Machine) -> bool:
+    """Whether a power cut left half of what certbot keeps about a certificate, which stops it."""
+    places = [Path(machine.path(place)) for place in _places(name)]
+    if not any(os.path.lexists(place) for place in places):
+        return False
+    live, _, renewal = places
+    keys = all(_begins(live / f"{part}.pem", b"-----BEGIN") for part in _PARTS)
+    return not keys or not _begins(renewal, b"")
+
+
+def _places(name: str) -> tuple[str, str, str]:
+    return f"{ETC}/live/{name}", f"{ETC}/archive/{name}", f"{ETC}/renewal/{name}.conf"
+
+
+def _begins(path: Path, wanted: bytes) -> bool:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    return bool(data.strip()) and data.startswith(wanted)
+
+
+def _set_torn_aside(resource: Certificate, machine: Machine) -> None:
+    """Move away what a power cut left in halves: a certificate's own places, an account's folder.
+
+    They go to a folder of their own, since certbot reads whatever lies in its own ones.
+    """
+    etc = Path(machine.path(ETC))
+    accounts = (etc / "accounts").rglob("*.json")
+    broken = [path.parent for path in accounts if not _is_json(path)]
+    if torn(resource.name, machine):
+        broken += [Path(machine.path(place)) for place in _places(resource.name)]
+    aside = etc / f"torn-{int(time.time())}"
+    for path in dict.fromkeys(broken):
+        if os.path.lexists(path):
+            aside.mkdir(mode=0o700, exist_ok=True)
+            path.rename(aside / "-".join(path.relative_to(etc).parts))
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _ask(resource: Certificate, machine: Machine) -> None:
     """Ask once; once more only when the authority forgot our account, as rate limits are weekly."""
+    _set_torn_aside(resource, machine)
     done = _certbot(resource, machine)
     if done.code != 0 and acme.account_is_unknown(done.output) and _set_aside(resource, machine):
         machine.say("The certificate authority does not know this server's account; a new one.")
@@ -192,6 +245,8 @@ def _ask(resource: Certificate, machine: Machine) -> None:
     if done.code != 0:
         cause, text = acme.reason(done.output)
         raise HostError(cause, text, tail_of(done.output))
+    # certbot does not sync what it writes, and asking again costs from a weekly quota.
+    os.sync()
 
 
 def _certbot(resource: Certificate, machine: Machine) -> Completed:
