@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from unicodedata import category
 
 from assistant.errors import ProblemError
 from assistant.text import msg
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_NO_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def clean_domain(text: str) -> str:
@@ -128,8 +131,12 @@ def clean_user(text: str) -> str:
 
 
 def clean_line(text: str) -> str:
-    """Text of one line; :class:`ProblemError` when there is a control character in it."""
-    if any(ord(c) < 32 or ord(c) == 127 for c in text):
+    """Text of one line; :class:`ProblemError` when there is a control character in it.
+
+    Also refused is what ends a line elsewhere (NEL, U+2028 and U+2029, by their categories in
+    Unicode), what turns the direction of writing, and what cannot be stored as UTF-8.
+    """
+    if any(category(c) in _NO_LINE or c in _DIRECTION for c in text):
         raise ProblemError(msg("It contains a control character."))
     return text
 

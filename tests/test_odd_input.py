@@ -150,6 +150,8 @@ BASE["settings"] |= {
     "provider": {"name": "alidns", "account": "x"},
     "dns_update": {"server": "192.0.2.1", "key_name": "key"},
 }
+NAMES = 3
+"""Of the service above, each in its certificate."""
 
 
 def with_value(field: Field, value: str) -> dict[str, Any]:
@@ -265,6 +267,10 @@ def test_odd_inputs_are_refused_with_a_sentence_or_harmless() -> None:
             continue  # a server without IPv6 listens on fewer lines
         if field.name == "IPv4" and not made.hosts[0].public_ipv4:
             continue
+        if field.name.endswith("filing") and not value.strip():
+            continue  # without a number the page has no link for it
+        if len({made.server_name, made.access_name, *made.spare_names}) < NAMES:
+            continue  # two of its names are one: there are fewer of them everywhere
         assert found == plain[field], (field.name, value)
 
 

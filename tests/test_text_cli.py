@@ -103,11 +103,11 @@ def test_what_the_host_says_is_told_in_chinese(capsys: pytest.CaptureFixture[str
         Progress("outside", {"event": "changed", "id": "x", "title": "Firewall", "seconds": 2})
     )
     out.result(_result(ok=True, changed=3))
-    out.result(_result(ok=False, text="The disk of this server is full."))
+    out.result(_result(ok=False, text="There was no run on this host yet."))
     told = capsys.readouterr()
     assert "新建      网页服务器 — 安装 nginx" in told.out
     assert "✓ outside：完成，改动了 3 项（12.3 秒）" in told.out
-    assert "✗ outside: 这台服务器的磁盘满了。" in told.out
+    assert "✗ outside: 这台主机上还没有运行过。" in told.out
     assert "✓ outside: 防火墙 (2.0 s)" in told.err
 
 

@@ -175,6 +175,7 @@ SENTENCES: tuple[str, ...] = (
     "a certificate for {names}, once openssl is there",
     "a certificate for {names}, once certbot is there",
     "get a certificate for {names}",
+    "No key waits for a certificate on this server.",
     "the certificate must be for {names}",
     "the certificate for {names} ends soon",
     "the certificate must come from {place}",
