@@ -206,7 +206,8 @@ def _sentences(path: Path) -> Iterator[tuple[int, str]]:
 # which stand in the table one by one.
 _INTERNAL = re.compile(
     r"create needs|unknown action|is no secret that|the field thing|thing: thing"
-    r"|neither an event nor a text|sign needs the requests|^new secret, thing|^thing: what it|^thingthing"
+    r"|neither an event nor a text|sign needs the requests"
+    r"|^new secret, thing|^thing: what it|^thingthing"
 )
 
 

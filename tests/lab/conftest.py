@@ -88,7 +88,8 @@ class Practice:
         return self._runner.run(bounded())
 
     def fresh(self, **how: Any) -> LabHost:
-        """A new host with a name of its own."""
+        """A new host with a name of its own. What stands goes first: it would keep the names."""
+        self._take_down()
         self._count += 1
         return self.run(self.lab.boot(f"host-{self._count}", **how))
 
@@ -179,7 +180,7 @@ class Practice:
     def clone(self, release: str = "trixie", **how: Any) -> tuple[LabHost, Setup]:
         """A host with option 1 on it already, and the Setup for it."""
         deployed = self.deployed(release)
-        assert deployed.report.ok, deployed.report.error
+        assert deployed.report.sound, deployed.report.error
         host = self.fresh(lower=deployed.image, release=release, **how)
         # SSH answers long before the services are up.
         settled = ["systemctl", "is-system-running", "--wait"]

@@ -117,6 +117,14 @@ async def changes_nothing(setup: Setup) -> None:
     assert result.changes == (), result.changes
 
 
+async def as_planned(setup: Setup) -> set[str]:
+    """The resources of a host that an apply would leave alone."""
+    async with run.Connections(setup, NoCredentials()) as connections:
+        (preview,) = await run.preview(connections)
+    (plan,) = compile_plan(setup).hosts
+    return {one.id for one in plan.resources} - {state["id"] for state in preview.changes}
+
+
 @dataclass
 class Talk:
     """Somebody who says things in a room of their own, on the server itself."""
