@@ -19,13 +19,13 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
-from textual.widgets import Log
 
 from assistant.progress import CHAPTERS, SETTLED, HostRun, RunStep
 from assistant.run_time import about, counted, elapsed, in_step, left
 from assistant.text import Message, msg
 from assistant.text.hostwords import said_by_host
 from screens.cells import shorten
+from screens.log_tail import LogTail
 from screens.words import say
 
 _BURST = 150
@@ -277,8 +277,7 @@ class RunView(Container):
     DEFAULT_CSS = """
     RunView { height: 1fr; min-height: 6; layout: vertical; }
     RunView #columns { height: 1fr; overflow-y: auto; }
-    RunView Log { display: none; height: 2fr; min-height: 4; margin: 1 0 0 0;
-                  scrollbar-size-horizontal: 0; border-top: solid $foreground 20%; }
+    RunView LogTail { display: none; height: 2fr; min-height: 4; margin: 1 0 0 0; }
     """
     _LEAST = 6
     _LEAST_WITH_LOG = 12
@@ -291,7 +290,7 @@ class RunView(Container):
     def compose(self) -> ComposeResult:
         """Columns come with the first state; the log is there but hidden."""
         yield Vertical(id="columns")
-        yield Log(max_lines=1000, auto_scroll=True)
+        yield LogTail()
 
     def show(self, runs: Mapping[str, HostRun], now: float) -> None:
         """Draw states; columns of new hosts are added."""
@@ -310,7 +309,7 @@ class RunView(Container):
 
     def toggle_log(self) -> bool:
         """Show or hide the output; whether it is shown now."""
-        log = self.query_one(Log)
+        log = self.query_one(LogTail)
         # No class: it would have every widget in here compared with all style sheets again.
         log.display = not log.display
         self.styles.min_height = self._LEAST_WITH_LOG if log.display else self._LEAST
@@ -322,12 +321,12 @@ class RunView(Container):
     @property
     def shows_log(self) -> bool:
         """Whether the output is shown."""
-        return self.query_one(Log).display
+        return self.query_one(LogTail).display
 
     def restart(self) -> None:
         """Forget what the log shows: another run begins."""
         self._logged.clear()
-        self.query_one(Log).clear()
+        self.query_one(LogTail).clear()
 
     def _feed(self) -> None:
         if not self.shows_log:
@@ -341,7 +340,7 @@ class RunView(Container):
                 head = f"{host} │ " if several else ""
                 lines += [head + line for line in run.log[-fresh:]]
         if lines:
-            self.query_one(Log).write_lines(lines)
+            self.query_one(LogTail).write_lines(lines)
 
 
 def halted(run: HostRun) -> HostRun:

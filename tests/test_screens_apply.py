@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from textual.widgets import Input, Log
+from textual.widgets import Input
 
 from assistant.plan.compile import compile_plan
 from assistant.run import HostResult, Progress
 from assistant.setup import HistoryEntry
 from assistant.steps import Step
 from screens.apply import ApplyPage
+from screens.log_tail import LogTail
 from screens.run_view import HostColumn, RunView, window
 from screens.run_watch import RunWork, apply_work
 from screens.work import KEEP, Work
@@ -500,7 +501,7 @@ def test_three_hosts_that_talk_a_lot_do_not_slow_the_keys() -> None:
         stop.set()
         assert await talking > 300
         assert sorted(waits)[int(len(waits) * 0.95)] < 0.05
-        assert pilot.app.screen.query_one(Log).line_count <= 1001
+        assert pilot.app.screen.query_one(LogTail).line_count <= 1001
         assert sum(len(run.log) for run in work.runs.values()) <= 1200
         services.release("apply")
 
