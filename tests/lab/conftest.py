@@ -33,13 +33,6 @@ GOOD_LINE = Border()
 BAD_LINE = Border(rtt_ms=150, loss_percent=2)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.lab)
-
-
 @pytest.fixture(scope="package")
 def runner() -> Iterator[asyncio.Runner]:
     if not is_contained():
