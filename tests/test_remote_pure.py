@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from assistant.remote import bootstrap, program, sources
 from assistant.remote.classify import Progress, classify
-from assistant.remote.clean import clean_line, clean_text, clean_value
+from assistant.remote.clean import clean_line, clean_value
 from assistant.remote.credentials import Remembering, Secret, Wanted
 from assistant.remote.errors import CAUSES, Place, RemoteError, host_failure
 from assistant.remote.events import READY, BadOutput, EventParser, parse_event
 from assistant.remote.program import Become, judge
 from assistant.text import render
+from assistant.text.clean import clean_lines
 from tests.remote_sshd import FAKE_MODULES, Answers
 
 PLACE = Place("home server", "203.0.113.5", 2222, "operator", "~/.ssh/k")
@@ -36,8 +37,8 @@ BEHIND = Place("home server", "10.0.0.5", 22, "root", via="198.51.100.9:22")
 
 @given(st.text())
 def test_cleaned_text_has_nothing_that_moves_a_cursor_and_stays_clean(text: str) -> None:
-    cleaned = clean_text(text)
-    assert clean_text(cleaned) == cleaned
+    cleaned = clean_lines(text)
+    assert clean_lines(cleaned) == cleaned
     for character in cleaned:
         code = ord(character)
         assert character in "\n\t" or (code >= 32 and not 0x7F <= code <= 0x9F), repr(character)
@@ -48,7 +49,7 @@ def test_cleaned_text_has_nothing_that_moves_a_cursor_and_stays_clean(text: str)
 
 @given(st.text(alphabet=string.printable.replace("\r", "").replace("\x0b", "").replace("\x0c", "")))
 def test_plain_text_stays_as_it_is(text: str) -> None:
-    assert clean_text(text) == text
+    assert clean_lines(text) == text
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_escapes_are_taken_out(dirty: str, clean: str) -> None:
-    assert clean_text(dirty) == clean
+    assert clean_lines(dirty) == clean
 
 
 def test_values_are_cleaned_all_through() -> None:
@@ -109,7 +110,7 @@ def test_any_bytes_are_events_or_refused(raw: bytes) -> None:
     try:
         events = parser.feed(raw + b"\n")
     except BadOutput as exc:
-        assert str(exc) == clean_text(str(exc))
+        assert str(exc) == clean_lines(str(exc))
     else:
         assert all(isinstance(event["event"], str) for event in events)
 

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assistant.remote.clean import clean_text, clean_value
+    from assistant.remote.clean import clean_value
     from assistant.remote.connection import connect, fetch_host_key
     from assistant.remote.credentials import Credentials, NoCredentials, Remembering, Wanted
     from assistant.remote.errors import CAUSES, HostFailure, RemoteError
@@ -29,7 +29,6 @@ _HOME = {
     "Session": "session",
     "Wanted": "credentials",
     "apply_run": "follow",
-    "clean_text": "clean",
     "clean_value": "clean",
     "connect": "connection",
     "fetch_host_key": "connection",
@@ -48,7 +47,6 @@ __all__ = [
     "Session",
     "Wanted",
     "apply_run",
-    "clean_text",
     "clean_value",
     "connect",
     "fetch_host_key",

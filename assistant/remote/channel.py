@@ -8,8 +8,8 @@ from typing import Any
 
 import asyncssh
 
-from assistant.remote.clean import clean_text
 from assistant.remote.program import PROMPT
+from assistant.text.clean import clean_lines
 
 STDERR_TAIL = 4096
 _MAX_STDERR = 16 * 1024 * 1024
@@ -56,7 +56,7 @@ class Channel:
     @property
     def stderr(self) -> str:
         """The end of the standard error, cleaned, without sudo's prompts."""
-        text = clean_text(self._tail.decode("utf-8", "replace"))
+        text = clean_lines(self._tail.decode("utf-8", "replace"))
         return text.replace(PROMPT, "").strip()
 
     async def close(self) -> None:

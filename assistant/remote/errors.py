@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.errors import AssistantError
-from assistant.remote.clean import clean_line, clean_text
+from assistant.remote.clean import clean_line
 from assistant.text import Message, msg
+from assistant.text.clean import clean_lines
 from assistant.text.hostwords import said_by_host
 
 CAUSES: Mapping[str, str] = {
@@ -48,7 +49,7 @@ class RemoteError(AssistantError):
 
     def __init__(self, cause: str, message: Message, evidence: Iterable[str] = ()) -> None:
         super().__init__(cause, message)
-        self.evidence = tuple(clean_text(line) for line in evidence if line.strip())
+        self.evidence = tuple(clean_lines(line) for line in evidence if line.strip())
 
     def __str__(self) -> str:
         return f"{self.message} [{self.cause}]"
@@ -63,9 +64,9 @@ class HostFailure(RemoteError):  # noqa: N818 - the contract's name
     """The program on the host could not do its work and said why (its ``error`` event)."""
 
     def __init__(self, cause: str, text: str, tail: Iterable[str] = (), host: str = "") -> None:
-        self.text = clean_text(text)
+        self.text = clean_lines(text)
         self.host = host
-        self.tail = tuple(clean_text(line) for line in tail)
+        self.tail = tuple(clean_lines(line) for line in tail)
         message = msg("{host}: {text}", host=host, text=said_by_host(self.text))
         super().__init__(cause, message, self.tail)
 

@@ -6,7 +6,8 @@ import json
 from typing import Any, NoReturn
 
 from assistant.onhost.protocol import MAX_LINE
-from assistant.remote.clean import clean_text, clean_value
+from assistant.remote.clean import clean_value
+from assistant.text.clean import clean_lines
 
 READY = b"MA1 ready"
 """The line the bootstrap prints before anything of ours: what came before is the host's noise."""
@@ -50,12 +51,12 @@ class EventParser:
     def noise(self) -> str:
         """What the host printed before our program started, cleaned."""
         early = bytes(self._noise) + (b"" if self.ready else bytes(self._partial))
-        return clean_text(early.decode("utf-8", "replace"))
+        return clean_lines(early.decode("utf-8", "replace"))
 
     @property
     def partial(self) -> str:
         """An unfinished last line, cleaned: evidence when the output ends in it."""
-        return clean_text(bytes(self._partial[:2000]).decode("utf-8", "replace"))
+        return clean_lines(bytes(self._partial[:2000]).decode("utf-8", "replace"))
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
         """The events that these bytes complete."""
@@ -109,7 +110,7 @@ def parse_event(line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise BadOutput("a line that is not UTF-8") from None
     except (ValueError, RecursionError):
-        start = clean_text(line[:200].decode("utf-8", "replace"))
+        start = clean_lines(line[:200].decode("utf-8", "replace"))
         raise BadOutput(f"a line that is no event: {start}") from None
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         raise BadOutput("a line that is no event")

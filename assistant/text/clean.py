@@ -1,22 +1,36 @@
-"""Text from outside made fit to show: no control characters, no terminal escapes."""
+"""Text from outside made fit to show: no terminal escapes, nothing that moves or turns it."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 
 _ESCAPES = re.compile(
-    r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[PX^_][^\x1b]*(\x1b\\)?|[ -/]*[0-~])?"
-    r"|\x9b[0-?]*[ -/]*[@-~]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)"  # OSC, DCS
+    r"|\x9b[0-?]*[ -/]*[@-~]"  # CSI as one character
+    r"|\x1b[ -/]*[0-~]"  # two-character escapes
 )
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad"
+    "\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e0fff]"
+)
+_BREAKS = re.compile("\r\n?|[\u2028\u2029\x0b\x0c\x85]")
+
+
+def clean_lines(text: str) -> str:
+    """Text without terminal escapes and without control, direction or invisible characters.
+
+    Line feeds and tabs stay; other line breaks become line feeds. Cleaning twice is cleaning once.
+    """
+    if text.isprintable() and text.isascii():
+        return text
+    text = _BREAKS.sub("\n", _ESCAPES.sub("", text))
+    return _UNSAFE.sub("", text)
 
 
 def clean_text(text: str) -> str:
-    """One line of text without escapes, control, surrogate or direction-changing characters.
-
-    A tab becomes a space; a line break and any other control character disappears.
-    """
-    text = _ESCAPES.sub("", text).replace("\t", " ")
-    if text.isascii() and text.isprintable():
+    """The same as one line: a tab becomes a space, and a line break disappears."""
+    if text.isprintable() and text.isascii():
         return text
-    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    return clean_lines(text).replace("\t", " ").replace("\n", "")
