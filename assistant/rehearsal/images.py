@@ -33,8 +33,8 @@ BASE_PACKAGES = (
 
 SERVICES_RECIPE = 2
 
-SERVICE_PACKAGES = ("knot", "unbound", "pebble")
-"""What runs the lab's names and certificates."""
+SERVICE_PACKAGES = ("knot", "unbound", "pebble", "dnsmasq-base")
+"""What runs the lab's names and certificates, and the DNS of home routers."""
 
 PYTHON_OF = {"trixie": "3.13", "bookworm": "3.11"}
 """The releases there are images of, and the Python of each."""

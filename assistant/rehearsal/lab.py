@@ -241,6 +241,11 @@ class Lab(Sides):
         host.images_taken = True
         return await host.disk.freeze()
 
+    @property
+    def services(self) -> ServicesRoot:
+        """The programs of the lab's own servers; :mod:`.user_resolvers` runs some elsewhere."""
+        return self._services
+
     async def exec(
         self,
         name: str,

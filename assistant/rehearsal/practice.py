@@ -95,7 +95,7 @@ def practice_setup(
             "resolvers": tuple(dict.fromkeys((facts.inside_resolver_ipv4, facts.resolver_ipv4))),
         }
     )
-    made = tuple(_host(role, facts, hosts[role.value], line_ipv4) for role in ROLES[option])
+    made = tuple(practice_host(role, facts, hosts[role.value], line_ipv4) for role in ROLES[option])
     return _setup(option, zone or facts.zone, made, settings)
 
 
@@ -141,7 +141,8 @@ def _settings(option: int, certificates: DnsUpdate, records: DnsUpdate, links: L
     )
 
 
-def _host(role: Role, facts: LabFacts, host: LabHost, line_ipv4: str) -> Host:
+def practice_host(role: Role, facts: LabFacts, host: LabHost, line_ipv4: str = "") -> Host:
+    """A lab host as a server of a Setup; ``line_ipv4`` is the home line's address."""
     return Host(
         name=role.value,
         role=role,

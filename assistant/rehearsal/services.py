@@ -39,9 +39,9 @@ class ServicesRoot:
         for scratch in ("run", "tmp"):
             await self._mount("-t", "tmpfs", "tmpfs", str(self._root / scratch))
 
-    def command(self, *argv: str) -> list[str]:
-        """`argv` to be run in the namespace and the root."""
-        return inside(NAMESPACE, ["chroot", str(self._root), *argv])
+    def command(self, *argv: str, where: str = NAMESPACE) -> list[str]:
+        """`argv` to be run in the root, and in the network of the servers or of a machine."""
+        return inside(where, ["chroot", str(self._root), *argv])
 
     def log(self, name: str) -> Path:
         """The log file of one server."""

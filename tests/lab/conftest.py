@@ -17,6 +17,7 @@ import pytest
 from assistant.rehearsal.border import Border
 from assistant.rehearsal.contain import is_contained
 from assistant.rehearsal.disks import DeployedImage
+from assistant.rehearsal.errors import RehearsalError
 from assistant.rehearsal.journey import Journey, boot_hosts
 from assistant.rehearsal.lab import Lab, LabHost
 from assistant.rehearsal.outside import LAB_MISSING, make_ready
@@ -108,6 +109,13 @@ class Practice:
         """Take the records of the service out of the DNS again."""
         for label, kind in product((SERVER_LABEL, OUTSIDE_LABEL), ("A", "AAAA")):
             self.run(self.lab.dns_delete(f"{label}.{self.lab.facts.zone}", kind))
+
+    def lay_line(self) -> None:
+        """See that the lab has its home line."""
+        try:
+            self.lab.home  # noqa: B018
+        except RehearsalError:
+            self.run(self.lab.home_line())
 
     def deployed(self, release: str) -> Deployed:
         """Option 1 on a release, by the whole journey of the rehearsal; made once."""

@@ -9,11 +9,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assistant import run
 from assistant.canary.failures import CanaryError
+from assistant.canary.model import Side
 from assistant.canary.person import Person
+from assistant.canary.pinned import pinned_session
 from assistant.homeserver import homeservers
 from assistant.remote import NoCredentials
 from assistant.run_accounts import HostAccounts
@@ -23,12 +25,41 @@ PATIENCE = 20.0
 """Seconds one request may take before it is tried again."""
 
 
+class Traveller(Person):
+    """A person whose client keeps its account and keys when the way to its server changes."""
+
+    async def move(self, side: Side) -> None:
+        """Go on over another address of the same server."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait({self._following})
+        await self._client.close()
+        self.url = self._client.homeserver = side.base_url.rstrip("/")
+        if side.address:
+            self._client.client_session = pinned_session(side.address, self._timeout)
+        self._following = asyncio.create_task(self._follow())
+
+    async def history(self, room: str) -> list[str]:
+        """What its server still has of a room, the newest first, as far as it can be decrypted."""
+        nio = self._nio
+        told = await self._call(
+            "sync",
+            lambda: self._client.room_messages(room, start=self._client.next_batch, limit=200),
+            nio.RoomMessagesResponse,
+        )
+        opened = (
+            self._client.decrypt_event(one) if isinstance(one, nio.MegolmEvent) else one
+            for one in told.chunk
+        )
+        return [one.body for one in opened if isinstance(one, nio.RoomMessageText)]
+
+
 @dataclass
 class Conversation:
     """``a`` is on the main server, ``b`` on the other one; both clients run on this computer."""
 
-    a: Person
-    b: Person
+    a: Traveller
+    b: Traveller
     room: str
     said: dict[str, list[str]] = field(default_factory=lambda: {"a": [], "b": []})
     _sending: list[asyncio.Task[None]] = field(default_factory=list)
@@ -72,6 +103,21 @@ class Conversation:
     def _whole(self) -> bool:
         return set(self.said["a"]) <= set(self.b.heard) and set(self.said["b"]) <= set(self.a.heard)
 
+    async def follow(self, setup: Setup, access_name: str = "") -> None:
+        """Let both clients go on by what a changed Setup tells people, or by a name given."""
+        sides = {server.server_name: run.side(server) for server in homeservers(setup)}
+        for person in (self.a, self.b):
+            place = sides[person.user_id.partition(":")[2]]
+            if access_name:
+                place = replace(place, base_url=f"https://{access_name}")
+            await person.move(place)
+
+    async def read_again(self) -> None:
+        """Assert that everything that was ever written is still on the servers and readable."""
+        for person in (self.a, self.b):
+            found = await person.history(self.room)
+            assert {*self.said["a"], *self.said["b"]} <= set(found)
+
     def stop(self) -> None:
         """Send nothing more."""
         for task in self._sending:
@@ -86,13 +132,13 @@ async def conversing(setup: Setup) -> AsyncIterator[Conversation]:
     """
     servers = homeservers(setup)
     sides = tuple(map(run.side, servers))
-    people: list[Person] = []
+    people: list[Traveller] = []
     async with AsyncExitStack() as stack:
         for server, place in zip((servers[0], servers[-1]), (sides[0], sides[-1]), strict=True):
             async with run.Connections(setup, NoCredentials()) as connections:
                 accounts = HostAccounts(await connections.session(server.host.name))
                 (made,) = await accounts.create([f"talk-{secrets.token_hex(4)}"])
-            person = Person(place, made, PATIENCE)
+            person = Traveller(place, made, PATIENCE)
             stack.push_async_callback(person.leave, "")
             people.append(person)
         a, b = people
