@@ -12,7 +12,7 @@ rehearse: .venv/.ready
 	@exec $(PY) -m assistant rehearse $(ARGS)
 
 test: .venv/.ready
-	@exec $(PY) -m assistant.rehearsal exec -- $(PY) -m pytest -n auto $(ARGS)
+	@exec $(PY) -m tests $(ARGS)
 
 lint: .venv/.ready
 	@.ci/lint

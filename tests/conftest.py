@@ -12,6 +12,9 @@ from xdist.scheduler import LoadScopeScheduling
 _ROOT = Path(__file__).parents[1]
 _LAB = _ROOT / "tests" / "lab"
 
+FIRST_LAB = ("test_option", "test_journey", "test_links", "test_resolver")
+"""Files of ``tests/lab`` that one process runs while another runs all others; about as long."""
+
 
 @lru_cache
 def _of_lab(file: str) -> bool:
@@ -20,13 +23,16 @@ def _of_lab(file: str) -> bool:
 
 
 class Spread(LoadScopeScheduling):
-    """There is one network and one set of booted hosts: their tests share a process, in order.
+    """Tests that share booted hosts share a process, in order; all others go where there is room.
 
     (xdist's own groups need an attribute that tests no longer have in pytest 9.2.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "lab" if _of_lab(nodeid.partition("::")[0]) else nodeid
+        file = nodeid.partition("::")[0]
+        if not _of_lab(file):
+            return nodeid
+        return "first lab" if Path(file).name.startswith(FIRST_LAB) else "second lab"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:

@@ -26,6 +26,7 @@ from assistant.rehearsal.report import Rehearsed
 from assistant.setup import Host, LinkWay, Login, Setup
 from assistant.setupfile import dump_setup
 from checks import run_checks
+from tests.lab.manifests import Manifest, manifest
 
 T = TypeVar("T")
 RELEASES = ("trixie", "bookworm")
@@ -62,6 +63,10 @@ class Standing:
     report: Rehearsed
     setup: Setup
     hosts: Mapping[str, LabHost]
+    arguments: frozenset[bytes]
+    """Every command line that was seen meanwhile, here and on the hosts."""
+    before: Mapping[str, Manifest]
+    """What /etc of each host was like before the apply."""
 
 
 class Practice:
@@ -83,7 +88,7 @@ class Practice:
 
     def fresh(self, **how: Any) -> LabHost:
         """A new host with a name of its own. What stands goes first: it would keep the names."""
-        self._take_down()
+        self.take_down()
         self._count += 1
         return self.run(self.lab.boot(f"host-{self._count}", **how))
 
@@ -141,13 +146,14 @@ class Practice:
             present is None
             or (present.report.option, present.setup.settings.outside_link) != wanted
         ):
-            self._take_down()
+            self.take_down()
             self._standing = self._put_up(option, links)
         assert self._standing is not None
         assert self._standing.report.sound, self._standing.report.error
         return self._standing
 
     def _put_up(self, option: int, links: LinkWay) -> Standing:
+        from tests.lab.kept_secrets import sampled_arguments
         from tests.lab.stocked import stocked_image
 
         # Their packages are there already: what installing takes is the business of option 1.
@@ -166,11 +172,14 @@ class Practice:
             border=BAD_LINE,
             links=links,
         )
-        report = self.run(journey.travel(hosts), 600)
+        before = {role: manifest(self.lab.root_of(host.name)) for role, host in hosts.items()}
+        with sampled_arguments(0.1) as arguments:
+            report = self.run(journey.travel(hosts), 600)
         self.run(self.lab.border.change(GOOD_LINE))
-        return Standing(report, journey.setup, hosts)
+        return Standing(report, journey.setup, hosts, frozenset(arguments), before)
 
-    def _take_down(self) -> None:
+    def take_down(self) -> None:
+        """Remove what stands, if anything does."""
         if self._standing is None:
             return
         for host in self._standing.hosts.values():

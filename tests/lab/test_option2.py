@@ -8,7 +8,12 @@ import pytest
 
 from assistant.rehearsal.capture import contains
 from tests.lab.conftest import Practice
-from tests.lab.two_servers import assert_journey, assert_no_text, talk_a_little
+from tests.lab.two_servers import (
+    assert_journey,
+    assert_no_text,
+    assert_secrets_stay,
+    talk_a_little,
+)
 
 
 def test_from_answers_to_messages_in_both_directions(practice: Practice) -> None:
@@ -29,3 +34,7 @@ def test_the_border_sees_names_but_no_text(practice: Practice, tmp_path: Path) -
     assert_no_text(tmp_path / "border.pcap", texts)
     # Without this the capture might show nothing because it holds nothing.
     assert contains(tmp_path / "border.pcap", standing.setup.outside_name.encode())
+
+
+def test_secrets_stay_where_they_belong(practice: Practice) -> None:
+    assert_secrets_stay(practice, practice.standing(2))

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import Practice
-from tests.lab.two_servers import assert_journey, assert_no_text, talk_a_little
+from tests.lab.two_servers import (
+    assert_journey,
+    assert_no_text,
+    assert_secrets_stay,
+    talk_a_little,
+)
 
 
 def test_from_answers_to_messages_in_both_directions(practice: Practice) -> None:
@@ -32,3 +37,7 @@ def test_nobody_asks_a_resolver_for_the_private_name(practice: Practice, tmp_pat
     assert any(query.name == standing.setup.outside_name for query in asked)
     private = [query for query in asked if standing.setup.server_name in query.name]
     assert private == []
+
+
+def test_secrets_stay_where_they_belong(practice: Practice) -> None:
+    assert_secrets_stay(practice, practice.standing(3))

@@ -11,7 +11,12 @@ from assistant.plan.recipes.places import LINK_PORT
 from assistant.rehearsal.capture import addressed_to, contains
 from assistant.rehearsal.practice import HOME_PORT
 from tests.lab.conftest import Practice
-from tests.lab.two_servers import assert_journey, assert_no_text, talk_a_little
+from tests.lab.two_servers import (
+    assert_journey,
+    assert_no_text,
+    assert_secrets_stay,
+    talk_a_little,
+)
 
 
 def test_from_answers_to_messages_in_both_directions(practice: Practice) -> None:
@@ -39,3 +44,7 @@ def test_what_the_wires_show(practice: Practice, tmp_path: Path) -> None:
     assert not contains(border, standing.setup.server_name.encode())
     assert contains(border, standing.setup.outside_name.encode()), "the other name is public"
     assert addressed_to(line, 80) == addressed_to(line, 443) == 0
+
+
+def test_secrets_stay_where_they_belong(practice: Practice) -> None:
+    assert_secrets_stay(practice, practice.standing(4, "wrapped"))

@@ -4,50 +4,31 @@ from __future__ import annotations
 
 import json
 import stat
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from assistant.onhost.resources import Directory, File, Secret
 from assistant.plan.compile import compile_plan
 from assistant.rehearsal.lab import LabHost, LabUser
 from assistant.setup import DnsUpdate, Setup
 from assistant.setupfile import dump_setup
 from tests.lab.conftest import Cli, Practice, command_line, with_login
+from tests.lab.kept_secrets import (
+    STATE,
+    astray,
+    in_journal,
+    in_logs,
+    misplaced,
+    places_of,
+    sampled_arguments,
+    secrets_of,
+)
 
 Saved = Callable[[Setup], Path]
 SUDO = "canary-Sud0-2b7e1516"
 PEOPLE = ("canary-Pers0n-28aed2a6",)
-STATE = "var/lib/matrix-assistant"
-
-
-@contextmanager
-def sampled_arguments() -> Iterator[set[bytes]]:
-    """Every command line of every process, here and on the hosts, while the block runs."""
-    seen: set[bytes] = set()
-    ended = threading.Event()
-
-    def sample() -> None:
-        while not ended.is_set():
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    seen.add(path.read_bytes())
-                except OSError:
-                    continue
-            time.sleep(0.01)
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        thread.join()
 
 
 @dataclass(frozen=True)
@@ -97,11 +78,8 @@ def applied(
             assert ended.code == 0, (command[0], ended.out[-2000:], ended.err[-2000:])
             told.append(ended.out + ended.err)
     root = lab.root_of(host.name)
-    values = {"sudo": SUDO, "dns-token": tsig.secret}
-    for resource in compile_plan(setup).hosts[0].resources:
-        if isinstance(resource, Secret) and resource.form != "provided":
-            text = (root / resource.path.lstrip("/")).read_text()
-            values[resource.name] = text.split()[-1]
+    (plan,) = compile_plan(setup).hosts
+    values = {**secrets_of(root, plan), "sudo": SUDO, "dns-token": tsig.secret}
     yield Applied(host, setup, root, frozenset(arguments), "".join(told), folder, values)
     practice.remove(host)
 
@@ -109,11 +87,6 @@ def applied(
 @pytest.fixture(scope="module")
 def module_cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     return command_line(tmp_path_factory.mktemp("data"))
-
-
-def places_of(values: dict[str, str], data: bytes) -> list[str]:
-    """The names of the secrets that occur in some bytes."""
-    return [name for name, value in values.items() if value.encode() in data]
 
 
 def test_there_is_a_canary_for_every_secret(applied: Applied) -> None:
@@ -146,55 +119,21 @@ def test_no_secret_is_kept_on_this_computer(applied: Applied) -> None:
 
 
 def test_no_secret_is_in_the_host_s_journal(practice: Practice, applied: Applied) -> None:
-    text = practice.run(
-        practice.lab.exec(applied.host.name, ["journalctl", "--all", "-o", "export"])
-    ).stdout
-    assert "matrix-assistant-run-" in text
-    assert places_of(applied.values, text.encode()) == []
+    assert in_journal(practice, applied.host.name, applied.values) == []
 
 
 def test_no_secret_is_in_logs_receipts_or_run_journals(applied: Applied) -> None:
-    kept_in = {applied.root / f"{STATE}/secrets"}
-    looked_at = 0
-    for folder in ("var/log", STATE, "run/matrix-assistant", "tmp", "var/tmp"):
-        for path in (applied.root / folder).rglob("*"):
-            if path.parent in kept_in or not path.is_file() or path.is_symlink():
-                continue
-            looked_at += 1
-            found = places_of(applied.values, path.read_bytes())
-            assert found == [], path.relative_to(applied.root)
-    assert looked_at > 20
+    assert in_logs(applied.root, applied.values) == []
 
 
 def test_a_secret_is_where_its_service_reads_it_and_nowhere_else_in_etc(applied: Applied) -> None:
-    wanted = {
-        resource.path: resource.name
-        for resource in compile_plan(applied.setup).hosts[0].resources
-        if isinstance(resource, Secret)
-    }
-    for path in (applied.root / "etc").rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            names = places_of(applied.values, path.read_bytes())
-            inside = "/" + str(path.relative_to(applied.root))
-            # Certbot keeps a reference to the file with the token, never the token.
-            assert names in ([], [wanted.get(inside)]), inside
+    (plan,) = compile_plan(applied.setup).hosts
+    assert astray(applied.root, plan, applied.values) == []
 
 
 def test_modes_and_owners_are_as_planned(practice: Practice, applied: Applied) -> None:
-    planned = [
-        resource
-        for resource in compile_plan(applied.setup).hosts[0].resources
-        if isinstance(resource, (File, Directory, Secret))
-    ]
-    assert len(planned) > 25
-    argv = ["stat", "--format=%n %a %U %G", *(resource.path for resource in planned)]
-    lines = practice.run(practice.lab.exec(applied.host.name, argv)).stdout.splitlines()
-    found = {line.split()[0]: line.split()[1:] for line in lines}
-    for resource in planned:
-        mode = f"{int(resource.mode, 8):o}"
-        assert found[resource.path] == [mode, resource.owner, resource.group], resource.path
-        if isinstance(resource, Secret):
-            assert int(resource.mode, 8) & 0o077 == 0, resource.path
+    (plan,) = compile_plan(applied.setup).hosts
+    assert misplaced(practice, applied.host.name, plan) == {}
     state = stat.S_IMODE((applied.root / STATE).stat().st_mode)
     assert state == 0o700
 

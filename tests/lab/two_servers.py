@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from assistant.onhost.resources import Secret
+from assistant.plan.compile import compile_plan
 from assistant.rehearsal.capture import contains
 from assistant.rehearsal.journey import SANDBOX_LIMITS
 from assistant.setup import Setup
-from tests.lab.conftest import BAD_LINE, Standing
+from tests.lab.conftest import BAD_LINE, Practice, Standing
 from tests.lab.conversation import Conversation, conversing
+from tests.lab.kept_secrets import astray, in_journal, in_logs, misplaced, places_of, secrets_of
 
 
 def assert_journey(standing: Standing) -> None:
@@ -57,3 +60,26 @@ def assert_no_text(capture: Path, texts: Sequence[str]) -> None:
     for text in texts:
         token = text.rpartition(" ")[2].encode()
         assert not contains(capture, token)
+
+
+def assert_secrets_stay(practice: Practice, standing: Standing) -> None:
+    """Each secret is on the host it belongs to, in its own file, and nowhere else."""
+    plans = {plan.host: plan for plan in compile_plan(standing.setup).hosts}
+    roots = {name: practice.lab.root_of(host.name) for name, host in standing.hosts.items()}
+    values = {
+        f"{name} {secret}": value
+        for name, plan in plans.items()
+        for secret, value in secrets_of(roots[name], plan).items()
+    }
+    assert len(values) > 8
+    joined = b"\n".join(standing.arguments)
+    assert b"certbot" in joined, "the sampling sees what runs on the hosts"
+    assert places_of(values, joined) == []
+    for name, plan in plans.items():
+        root, host = roots[name], standing.hosts[name].name
+        assert in_journal(practice, host, values) == []
+        assert in_logs(root, values) == []
+        # Seen from here every secret has its host before its name, so that none is at home twice.
+        own = {(r.path, f"{name} {r.name}") for r in plan.resources if isinstance(r, Secret)}
+        assert set(astray(root, plan, values)) <= own
+        assert misplaced(practice, host, plan) == {}
