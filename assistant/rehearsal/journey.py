@@ -56,7 +56,7 @@ async def boot_hosts(
     forwarded, as the person's router would be told to. ``lower`` has systems to boot, by role.
     """
     roles = ROLES[option]
-    if Role.HOME in roles:
+    if Role.HOME in roles and not lab.has_home:
         await lab.home_line(line=line)
     systems = lower or {}
     hosts = await asyncio.gather(

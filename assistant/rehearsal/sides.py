@@ -59,6 +59,11 @@ class Sides:
             raise RehearsalError("There is no home line in the lab; start one with home_line().")
         return self._home
 
+    @property
+    def has_home(self) -> bool:
+        """Whether there is a home line."""
+        return self._home is not None
+
     async def home_line(
         self,
         ports_closed: Sequence[int] = (80, 443),

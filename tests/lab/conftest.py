@@ -17,7 +17,6 @@ import pytest
 from assistant.rehearsal.border import Border
 from assistant.rehearsal.contain import is_contained
 from assistant.rehearsal.disks import DeployedImage
-from assistant.rehearsal.errors import RehearsalError
 from assistant.rehearsal.journey import Journey, boot_hosts
 from assistant.rehearsal.lab import Lab, LabHost
 from assistant.rehearsal.outside import LAB_MISSING, make_ready
@@ -117,9 +116,7 @@ class Practice:
 
     def lay_line(self) -> None:
         """See that the lab has its home line."""
-        try:
-            self.lab.home  # noqa: B018
-        except RehearsalError:
+        if not self.lab.has_home:
             self.run(self.lab.home_line())
 
     def deployed(self, release: str) -> Deployed:

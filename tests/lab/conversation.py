@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from assistant import run
 from assistant.canary.failures import CanaryError
@@ -109,14 +109,22 @@ class Conversation:
         for person in (self.a, self.b):
             place = sides[person.user_id.partition(":")[2]]
             if access_name:
-                place = replace(place, base_url=f"https://{access_name}")
+                place = place.model_copy(update={"base_url": f"https://{access_name}"})
             await person.move(place)
 
     async def read_again(self) -> None:
-        """Assert that everything that was ever written is still on the servers and readable."""
+        """Wait until each reads on its server everything that was ever written; AssertionError.
+
+        What somebody has written last may not have come back to their own client yet.
+        """
+        written = {*self.said["a"], *self.said["b"]}
         for person in (self.a, self.b):
-            found = await person.history(self.room)
-            assert {*self.said["a"], *self.said["b"]} <= set(found)
+            for _ in range(20):
+                missing = written - set(await person.history(self.room))
+                if not missing:
+                    break
+                await asyncio.sleep(0.5)
+            assert missing == set(), person.user_id
 
     def stop(self) -> None:
         """Send nothing more."""
