@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from assistant import options
-from assistant.changelimits import (
-    POSSIBLE,
-    fit_to_stand_outside,
-    impossible,
-    plannable,
-    undone_first,
-)
+from assistant.changelimits import POSSIBLE, may_become, plannable
 from assistant.changenotes import (
     access_notes,
     address_notes,
@@ -32,7 +27,15 @@ from assistant.changenotes import (
 from assistant.errors import InputError, ProblemError
 from assistant.explain import first_problem
 from assistant.homeserver import homeservers
-from assistant.setup import DnsProvider, Host, LinkWay, Role, Setup
+from assistant.setup import (
+    DnsProvider,
+    HistoryEntry,
+    Host,
+    LinkWay,
+    Role,
+    Setup,
+    with_history,
+)
 from assistant.text import Message, msg
 from assistant.typed import clean_domain
 
@@ -45,6 +48,7 @@ __all__ = [
     "change_option",
     "change_port",
     "change_provider",
+    "recorded",
     "remove_host",
     "remove_spare_name",
     "set_link",
@@ -60,6 +64,14 @@ class Change:
 
     setup: Setup
     todo: tuple[Message, ...] = ()
+
+
+def recorded(change: Change, detail: str, at: datetime) -> Setup:
+    """The Setup of a change as it is saved: with the change in its history.
+
+    ``detail`` is the change as the command line calls it, such as ``port 20443``.
+    """
+    return with_history(change.setup, HistoryEntry(at=at, what="changed", detail=detail))
 
 
 def change_option(
@@ -81,8 +93,7 @@ def change_option(
     """
     if to == setup.option:
         raise InputError("change-same", msg("This setup is option {option} already.", option=to))
-    if to not in POSSIBLE[setup.option]:
-        raise InputError("change-option", impossible(setup, to))
+    may_become(setup, to)
     if acknowledged and not options.acknowledged(to, acknowledged):
         raise InputError(
             "acknowledgement",
@@ -93,7 +104,6 @@ def change_option(
         )
     wanted: dict[str, Any] = {"option": to, "acknowledged": acknowledged.strip()}
     if setup.option == 1:
-        fit_to_stand_outside(setup)
         if not server_name:
             raise InputError(
                 "change-name",
@@ -112,8 +122,6 @@ def change_option(
     elif to == 4:
         wanted["hosts"] = (*hosts, *setup.hosts)
     else:
-        home = setup.host(Role.HOME)
-        undone_first(setup, home)
         wanted["hosts"] = tuple(host for host in setup.hosts if host.role is not Role.HOME)
     wanted["access_port"] = _port_for(to, access_port)
     if to in (3, 4):

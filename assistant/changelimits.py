@@ -6,7 +6,7 @@ from assistant.errors import InputError
 from assistant.homeserver import homeservers
 from assistant.plan.compile import compile_plan
 from assistant.plan.errors import PlanError
-from assistant.setup import Host, Setup
+from assistant.setup import Host, Role, Setup
 from assistant.text import Message, msg
 
 POSSIBLE: dict[int, tuple[int, ...]] = {1: (2, 3, 4), 2: (), 3: (4,), 4: (3,)}
@@ -66,6 +66,16 @@ def undone_first(setup: Setup, host: Host) -> None:
                 setup=setup.name,
             ),
         )
+
+
+def may_become(setup: Setup, to: int) -> None:
+    """Refuse (:class:`InputError`) an option that cannot follow, or not yet, and say what to do."""
+    if to not in POSSIBLE[setup.option]:
+        raise InputError("change-option", impossible(setup, to))
+    if setup.option == 1:
+        fit_to_stand_outside(setup)
+    if setup.option == 4:
+        undone_first(setup, setup.host(Role.HOME))
 
 
 def impossible(setup: Setup, to: int) -> Message:

@@ -18,6 +18,15 @@ def then_apply(setup: Setup) -> Message:
     )
 
 
+def first_check(setup: Setup) -> Message:
+    """The line before it, where there are new servers."""
+    return msg(
+        "New servers are checked before anything is changed: matrix-assistant check --setup"
+        " {setup}.",
+        setup=setup.name,
+    )
+
+
 def option_notes(old: Setup, new: Setup) -> tuple[Message, ...]:
     """After a change of option."""
     main = homeservers(new)[0]
@@ -84,14 +93,7 @@ def option_notes(old: Setup, new: Setup) -> tuple[Message, ...]:
                     option=new.option,
                 )
             )
-    notes.append(
-        msg(
-            "New servers are checked before anything is changed: matrix-assistant check --setup"
-            " {setup}.",
-            setup=new.name,
-        )
-    )
-    return (*notes, then_apply(new))
+    return (*notes, first_check(new), then_apply(new))
 
 
 def name_notes(setup: Setup, name: str, *, added: bool) -> tuple[Message, ...]:

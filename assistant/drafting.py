@@ -50,6 +50,10 @@ DNS_OPTIONS = (3, 4)
 """The options whose certificates are proved by DNS records, since no web server can be asked."""
 
 
+_FRESH = {3: ("devices",), 4: ("port", "links")}
+"""What an option asks for that the one before it, with the same servers or one less, did not."""
+
+
 DECIDED = frozenset(
     {
         "acme_email", "challenge", "federation", "filing", "home_link", "outside_link",
@@ -116,6 +120,18 @@ def draft_from_setup(setup: Setup, step: Step = Step.CHECKS, *, practice: bool =
     return draft_of(setup, step).model_copy(update={"practice": practice})
 
 
+def draft_towards(setup: Setup, option: int, *, practice: bool = False) -> Draft:
+    """A draft that leads a saved setup to another option, from the advice on.
+
+    Servers and names stay with what they are. The sentence of the new option is to be typed, and
+    what the present option did not ask for is to be chosen.
+    """
+    draft = with_option(draft_from_setup(setup, Step.ADVICE, practice=practice), option)
+    fresh = _FRESH.get(option, ())
+    settled = tuple(topic for topic in draft.settled if topic not in fresh)
+    return draft.model_copy(update={"acknowledged": "", "settled": settled})
+
+
 def home_port(setup: str) -> int:
     """The port that a home line is given at first, for the name of a setup."""
     return candidate_ports(setup)[0]
@@ -138,10 +154,13 @@ def with_option(draft: Draft, option: int) -> Draft:
     """The draft with another option.
 
     A name stays with its server: that of option 1 is the outside one of the other options, so the
-    server inside then needs one of its own, and the other way round.
+    server inside then needs one of its own, and the other way round. Where no option was chosen
+    (any more: other answers take it back), the names say what they were for.
     """
     update: dict[str, object] = {"option": option}
-    before = draft.option
+    before: int | None = draft.option
+    if before is None and (draft.server_name or draft.outside_name):
+        before = 2 if draft.outside_name else 1
     if before is not None and (before == 1) != (option == 1):
         if option == 1 and draft.outside_name:
             update |= {

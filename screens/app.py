@@ -31,7 +31,7 @@ from screens.wrapping import install as install_wrapping
 if TYPE_CHECKING:
     from assistant.draft import Draft
     from assistant.remote import HostKey, Wanted
-    from assistant.setup import Host
+    from assistant.setup import Host, Setup
     from screens.dialog import Dialog
     from screens.services import Services
     from screens.work import Work
@@ -144,6 +144,12 @@ class AssistantApp(App[str]):
         from screens.diagnosis import DiagnosisPage
 
         self._show(DiagnosisPage(name))
+
+    def change(self, setup: Setup) -> None:
+        """Show what can be changed of a saved setup."""
+        from screens.changes import ChangesPage
+
+        self._show(ChangesPage(setup))
 
     def practise(self) -> None:
         """End with the wish to practise: the practice internet is built on the plain terminal."""

@@ -12,21 +12,24 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from assistant.canary.model import CanaryResult
+from assistant.changekinds import Proposal, proposed
 from assistant.comparison import PROBLEMS, Comparison, compare, is_aside, toggled
 from assistant.draft import Draft, draft_of
 from assistant.errors import AssistantError
 from assistant.setup import Setup, was_applied
 from assistant.steps import Step
 from assistant.text import Message, msg
+from screens.changing import begin_change
 from screens.chat import Chat, talked
-from screens.check_words import age_words
-from screens.diagnosis_view import news_lines, proof_lines
+from screens.diagnosis_view import anything_applied, news_lines, proof_lines, title_words
 from screens.findings_page import FindingsPage
+from screens.grid import Cell
 from screens.grid_view import FindingGrid
 from screens.lines import Lines, TextLine
-from screens.run_dialogs import Question, undo_question
+from screens.run_dialogs import undo_question
 from screens.run_watch import undo_work
 from screens.services import Phase
+from screens.unfinished import draft_to_go_on
 from screens.work import Work
 
 CANARY: Final = "canary"
@@ -45,8 +48,9 @@ class DiagnosisPage(FindingsPage):
         "s sets a finding aside that you know of and can live with: it stays on the list, marked,"
         " but no longer counts. n shows all that changed since last time. t lets two test users"
         " exchange encrypted messages. a"
-        " brings the servers back to the plan; you see what would change first. u takes everything"
-        " back. e writes a report for someone who helps you."
+        " brings the servers back to the plan; you see what would change first. m changes"
+        " something: a name, an address, the option; where it can mend the opened finding, it"
+        " proposes that. u takes everything back. e writes a report for someone who helps you."
     )
     DEFAULT_CSS = """
     DiagnosisPage #proof { margin: 1 0 0 0; }
@@ -55,11 +59,14 @@ class DiagnosisPage(FindingsPage):
         Binding("s", "set_aside", str(msg("Set aside"))),
         Binding("t", "test", str(msg("Test"))),
         Binding("a", "apply", str(msg("Apply"))),
+        Binding("m", "change", str(msg("Change"))),
         Binding("u", "undo", str(msg("Undo"))),
         Binding("n", "news", str(msg("What changed")), show=False),
     ]
 
-    OWN_KEYS = ("again", "failed", "set_aside", "test", "apply", "undo", "export", "stop", "all")
+    OWN_KEYS = (
+        "again", "change", "set_aside", "test", "apply", "failed", "undo", "export", "stop", "all",
+    )  # fmt: skip
 
     def __init__(self, setup_name: str) -> None:
         super().__init__()
@@ -93,7 +100,7 @@ class DiagnosisPage(FindingsPage):
         """Which service, how it is, and how old that is."""
         if self.setup is None:
             return self.state_lines()
-        lines = [TextLine(self._title(self.setup), "strong")]
+        lines = [TextLine(title_words(self.setup, self.now()), "strong")]
         lines += self.state_lines()
         age = self.age()
         if self.problem is not None or self.checking:
@@ -105,18 +112,6 @@ class DiagnosisPage(FindingsPage):
         else:
             lines.append(TextLine(msg("It was not checked yet.")))
         return lines
-
-    def _title(self, setup: Setup) -> Message:
-        done = next((e for e in reversed(setup.history) if e.what in ("applied", "undone")), None)
-        values: dict[str, Any] = {"name": setup.server_name, "option": setup.option}
-        if done is None:
-            return msg("{name} · option {option} · not set up yet", **values)
-        values["age"] = age_words(done.at, self.now())
-        if done.what == "undone":
-            return msg("{name} · option {option} · taken back {age}", **values)
-        if not done.ok:
-            return msg("{name} · option {option} · setting it up failed {age}", **values)
-        return msg("{name} · option {option} · set up {age}", **values)
 
     def comparison(self) -> Comparison | None:
         """What changed since last time; None when there is nothing to compare."""
@@ -205,16 +200,11 @@ class DiagnosisPage(FindingsPage):
         if action == "set_aside":
             finding = self.selected()
             return finding is not None and finding.status in PROBLEMS and not self.busy
-        if action in ("test", "apply"):
+        if action in ("test", "apply", "change"):
             return self.setup is not None and not self.busy
         if action == "undo":
-            return self.setup is not None and not self.busy and self._anything_applied()
+            return self.setup is not None and not self.busy and anything_applied(self.setup)
         return super().check_action(action, parameters)
-
-    def _anything_applied(self) -> bool:
-        history = self.setup.history if self.setup else ()
-        done = [entry for entry in history if entry.what in ("applied", "undone")]
-        return bool(done) and not (done[-1].what == "undone" and done[-1].ok)
 
     def action_primary(self) -> None:
         """Measure everything again."""
@@ -286,6 +276,31 @@ class DiagnosisPage(FindingsPage):
         """To the review: bring the servers back to the plan."""
         self.assistant.run_worker(self._wizard(Step.REVIEW), exit_on_error=False)
 
+    def mends(self, cell: Cell) -> bool:
+        """Whether a change of the setup mends the opened finding."""
+        return self._proposal(cell) is not None
+
+    def _proposal(self, cell: Cell | None) -> Proposal | None:
+        if self.setup is None or cell is None or len(cell.findings) != 1:
+            return None
+        return proposed(self.setup, cell.findings[0])
+
+    def action_change(self) -> None:
+        """The change that mends the opened finding; else all that can be changed."""
+        view = self.query_one("#grid", FindingGrid)
+        proposal = self._proposal(view.grid.cell(view.place) if view.place else None)
+        if proposal is None or self.setup is None or self.busy:
+            self.action_changes()
+        else:
+            begin_change(self.assistant, self.setup, proposal.kind, proposal.value)
+
+    def action_changes(self) -> None:
+        """To the page of all that can be changed."""
+        if self.setup is None or self.busy:
+            self.assistant.tell(msg("Something else is under way. Wait until it is done."))
+        else:
+            self.assistant.change(self.setup)
+
     def action_undo(self) -> None:
         """Take everything back, after the name was typed."""
         self.assistant.run_worker(self._undo(), exit_on_error=False)
@@ -317,23 +332,7 @@ class DiagnosisPage(FindingsPage):
 
     async def _draft(self, setup: Setup, step: Step) -> Draft | None:
         """The draft to go on with; None when the person keeps another unfinished one."""
-        try:
-            known = await asyncio.to_thread(self.assistant.services.load_draft)
-        except (AssistantError, OSError):
-            known = None
-        if known is not None and not known.setup and known != Draft():
-            question = Question(
-                msg("Leave your unfinished work?"),
-                msg(
-                    "You began to prepare another service and did not save it as a setup yet. If"
-                    " you go on here, those answers are forgotten."
-                ),
-                msg("Forget them and go on"),
-                msg("Keep them"),
-            )
-            if await self.assistant.push_screen_wait(question) is None:
-                return None
-        return draft_of(setup, step, known)
+        return await draft_to_go_on(self.assistant, lambda known: draft_of(setup, step, known))
 
     def commands(self) -> Iterable[tuple[Message, Message, Any]]:
         """All actions, for the palette."""
@@ -354,5 +353,10 @@ class DiagnosisPage(FindingsPage):
             msg("Bring the servers back to the plan"),
             self.action_apply,
         )
-        if self._anything_applied():
+        yield (
+            msg("Change something"),
+            msg("A name, an address, the option …"),
+            self.action_changes,
+        )
+        if self.setup is not None and anything_applied(self.setup):
             yield msg("Undo"), msg("Take back what was set up"), self.action_undo

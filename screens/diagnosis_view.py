@@ -1,14 +1,17 @@
-"""What the diagnosis tells: the changes since last time, and how a test conversation went. Pure."""
+"""What the diagnosis tells: which service, what changed, how a test conversation went. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
 from assistant.canary.model import CanaryResult
 from assistant.comparison import Change, ChangeKind, Comparison, is_aside
 from assistant.findings import Status
+from assistant.setup import Setup
 from assistant.text import Message, listed, msg
-from screens.check_words import subject_words
+from screens.check_words import age_words, subject_words
 from screens.lines import TextLine
 from screens.status import GLYPHS, status_class
 from screens.work import Work
@@ -80,3 +83,23 @@ def proof_lines(
         why = msg("Not everything could be proven.")
     words = msg("failed: {why} Press t to try again.", why=why)
     return (TextLine(words, "failed", GLYPHS[Status.FAILED]),)
+
+
+def anything_applied(setup: Setup) -> bool:
+    """Whether there is something to take back, as far as the history goes."""
+    done = [entry for entry in setup.history if entry.what in ("applied", "undone")]
+    return bool(done) and not (done[-1].what == "undone" and done[-1].ok)
+
+
+def title_words(setup: Setup, now: datetime) -> Message:
+    """Which service it is, and when it was set up or taken back."""
+    done = next((e for e in reversed(setup.history) if e.what in ("applied", "undone")), None)
+    values: dict[str, Any] = {"name": setup.server_name, "option": setup.option}
+    if done is None:
+        return msg("{name} · option {option} · not set up yet", **values)
+    values["age"] = age_words(done.at, now)
+    if done.what == "undone":
+        return msg("{name} · option {option} · taken back {age}", **values)
+    if not done.ok:
+        return msg("{name} · option {option} · setting it up failed {age}", **values)
+    return msg("{name} · option {option} · set up {age}", **values)

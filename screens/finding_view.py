@@ -13,12 +13,20 @@ from screens.lines import TextLine
 from screens.status import GLYPHS, status_class, status_words
 
 EVIDENCE_KEY = "v"
+CHANGE_KEY = "m"
 
 
 def finding_lines(
-    finding: Finding, *, evidence: bool = False, set_aside: Collection[str] = ()
+    finding: Finding,
+    *,
+    evidence: bool = False,
+    set_aside: Collection[str] = (),
+    mends: bool = False,
 ) -> tuple[TextLine, ...]:
-    """One finding in full; ``evidence`` unfolds what was measured."""
+    """One finding in full; ``evidence`` unfolds what was measured.
+
+    ``mends``: a key of the page does what the remedy says.
+    """
     aside = is_aside(finding, set_aside)
     problem = finding.status in PROBLEMS
     values = {
@@ -39,6 +47,8 @@ def finding_lines(
     if problem and (why := why_words(finding)) is not None:
         lines.append(TextLine(why))
     lines.extend(_mending(finding))
+    if mends:
+        lines.append(TextLine(msg("{key}  does this", key=CHANGE_KEY), "muted"))
     if finding.evidence:
         lines.extend(_evidence(finding, evidence))
     return tuple(lines)
@@ -69,13 +79,14 @@ def cell_lines(
     *,
     evidence: bool = False,
     set_aside: Collection[str] = (),
+    mends: bool = False,
 ) -> tuple[TextLine, ...]:
     """What a cell opens to: its finding in full, or a list of several."""
     if not cell.findings:
         text = msg("This is being measured now.") if cell.pending else msg("Nothing to see here.")
         return (TextLine(text, "muted"),)
     if len(cell.findings) == 1:
-        return finding_lines(cell.findings[0], evidence=evidence, set_aside=set_aside)
+        return finding_lines(cell.findings[0], evidence=evidence, set_aside=set_aside, mends=mends)
     head: Message = msg("{check} · from {vantage}", check=row.label, vantage=vantage_words(vantage))
     lines = [TextLine(head, "strong")]
     for finding in cell.findings:

@@ -19,7 +19,7 @@ from screens.check_words import age_words
 from screens.checking import SILENT
 from screens.finding_view import cell_lines
 from screens.findings_follow import FollowingPage
-from screens.grid import Grid, make_grid
+from screens.grid import Cell, Grid, make_grid
 from screens.grid_view import FindingGrid
 from screens.lines import Lines, TextLine
 from screens.page import PlainPage
@@ -84,6 +84,10 @@ class FindingsPage(FollowingPage):
     def records_hint(self) -> Message | None:
         """What the keys do with the records."""
         return msg("{key}  copies them", key="c")
+
+    def mends(self, cell: Cell) -> bool:
+        """Whether a key of this page does what the remedy of the opened finding says."""
+        return False
 
     # -- drawing -----------------------------------------------------------------
 
@@ -160,6 +164,7 @@ class FindingsPage(FollowingPage):
                 cell,
                 evidence=self._evidence,
                 set_aside=self.set_aside,
+                mends=self.mends(cell),
             )
         self.query_one("#finding", Lines).show(opened)
         about_dns = place is not None and place.check in DNS

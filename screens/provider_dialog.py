@@ -1,21 +1,17 @@
-"""Asks which company changes the DNS records, where a setup does not say yet."""
+"""Asks which company changes the DNS records, where a setup does not say yet, or another one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TypeVar
 
 from textual import on
-from textual.binding import Binding, BindingType
-from textual.widget import Widget
 
 from assistant.draft import TypedProvider
 from assistant.drafting import provider_of
-from assistant.errors import ProblemError
 from assistant.setup import DnsProvider
 from assistant.text import msg
-from screens.button import Button, WordedButton
-from screens.dialog import Dialog
+from screens.change_form import Form
 from screens.fields import Field
 from screens.option_lines import (
     COMPANY_NEEDED,
@@ -28,62 +24,41 @@ from screens.server_parts import Row
 from screens.stepper import Stepper
 from screens.words import Words
 
+T = TypeVar("T")
 
-class ProviderDialog(Dialog[DnsProvider | None]):
-    """Ends with the provider, or with None when the person adds the records by hand."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "none", str(msg("Cancel"))),
-        Binding("enter", "enter", show=False, priority=True),
-    ]
-    DEFAULT_CSS = """
-    ProviderDialog #dialog-body > Field { margin: 0; }
-    """
+class ProviderForm(Form[T]):
+    """Base: the company, and what it needs besides the key."""
+
     title_text = msg("Which company looks after your DNS?")
+    yes = msg("Use this company")
 
-    def __init__(self, option: int) -> None:
+    def __init__(self, option: int, typed: TypedProvider) -> None:
         super().__init__()
         self._option = option
+        self._first = typed
 
-    def content(self) -> Iterable[Widget]:
-        """The company, and what it needs besides the key."""
-        yield Words(
-            msg(
-                "It is the company at which you would add the records by hand. This program adds"
-                " them through its interface (API) instead. The secret key is asked for next."
-            )
-        )
-        choices = provider_choices("", self._option, practice=False)
+    def lines(self) -> Iterable[Row]:
+        """The company, and every line that some company needs."""
+        name = self._first.name
+        choices = provider_choices(name, self._option, practice=False)
         yield Stepper(
-            msg("Company"), choices, "", where=DNS_WHERE, needed=COMPANY_NEEDED, id="dns-name"
+            msg("Company"), choices, name, where=DNS_WHERE, needed=COMPANY_NEEDED, id="dns-name"
         )
         for line in all_provider_lines():
-            yield Field(line, getattr(TypedProvider(), line.id), id=f"dns-{line.id}")
-        yield Words("", id="wrong", classes="warning")
-
-    def buttons(self) -> Iterable[Button]:
-        """By hand, or by this company."""
-        yield WordedButton(msg("By hand"), id="no")
-        yield WordedButton(msg("Use this company"), id="yes", variant="primary")
+            yield Field(line, getattr(self._first, line.id), id=f"dns-{line.id}")
 
     def on_mount(self) -> None:
         """Ready to choose."""
         self._show()
-        self.query_one(Stepper).focus()
+        super().on_mount()
 
     @on(Stepper.Changed)
-    def _chosen(self, event: Stepper.Changed) -> None:
-        event.stop()
+    def _company(self) -> None:
         self._show()
-
-    @on(Field.Changed)
-    def _typed(self, event: Field.Changed) -> None:
-        event.stop()
-        self.query_one("#wrong").display = False
 
     def _show(self) -> None:
         """Only the lines that the chosen company needs."""
-        self.query_one("#wrong").display = False
         wanted = {line.id: line for line in provider_lines(self.query_one(Stepper).value)}
         for field in self.query(Field):
             line = wanted.get(field.line.id)
@@ -91,38 +66,31 @@ class ProviderDialog(Dialog[DnsProvider | None]):
             if line is not None:
                 field.query_one(".label", Words).message = line.label
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        if event.button.id == "yes":
-            self._use()
-        else:
-            self.action_none()
+    @property
+    def typed(self) -> TypedProvider:
+        """What stands there, as typed."""
+        shown = {field.line.id: field.value for field in self.query(Field) if field.display}
+        return TypedProvider(name=self.query_one(Stepper).value, **shown)
 
-    def action_none(self) -> None:
-        """By hand."""
-        self.dismiss(None)
+    def provider(self) -> DnsProvider | None:
+        """The provider that stands there; raises for what cannot be used."""
+        return provider_of(self.typed, self._option)
 
-    def action_enter(self) -> None:
-        """Enter presses the button that has the focus; in the form it means yes."""
-        if isinstance(self.focused, Button):
-            self.focused.press()
-        else:
-            self._use()
 
-    def _use(self) -> None:
-        stepper = self.query_one(Stepper)
-        shown = [field for field in self.query(Field) if field.display]
-        rows: list[Row] = [stepper, *shown]
-        wrong = [row for row in rows if not row.insist()]
-        if wrong:
-            wrong[0].input.focus()
-            return
-        typed = {field.line.id: field.value for field in shown}
-        try:
-            made = provider_of(TypedProvider(name=stepper.value, **typed), self._option)
-        except ProblemError as error:
-            words = self.query_one("#wrong", Words)
-            words.message, words.display = error.message, True
-            return
-        self.dismiss(made)
+class ProviderDialog(ProviderForm[DnsProvider]):
+    """Ends with the provider, or with None when the person adds the records by hand."""
+
+    intro = msg(
+        "It is the company at which you would add the records by hand. This program adds"
+        " them through its interface (API) instead. The secret key is asked for next."
+    )
+    no = msg("By hand")
+
+    def __init__(self, option: int) -> None:
+        super().__init__(option, TypedProvider())
+
+    def result(self) -> DnsProvider:
+        """The provider."""
+        made = self.provider()
+        assert made is not None  # noqa: S101 - the choice is needed, so there is one
+        return made

@@ -17,6 +17,7 @@ from assistant.drafting import home_port, setup_name
 from assistant.errors import AssistantError
 from assistant.setup import Role
 from assistant.text import Message, msg
+from screens.change_todo import TodoDialog
 from screens.fields import Field, TypedInput
 from screens.option_lines import OWN
 from screens.option_parts import TopicPart, topic_part
@@ -36,7 +37,7 @@ from screens.server_entry import (
 )
 from screens.server_lines import help_for
 from screens.server_parts import NamePart, Part, Row, ServerPart
-from screens.setup_saving import saved
+from screens.setup_saving import Prepared, prepared
 from screens.stepper import Stepper
 from screens.trying import WORK, NotingTalk, learned
 from screens.words import Words
@@ -449,8 +450,12 @@ class ServersPage(Page):
 
     async def _save(self) -> None:
         trouble: Message | None = None
+        services = self.assistant.services
         try:
-            draft = await asyncio.to_thread(saved, self.assistant.services, self.current())
+            ready = await asyncio.to_thread(prepared, services, self.current())
+            if ready.todo and not await self._agreed(ready):
+                return
+            await asyncio.to_thread(services.save_setup, ready.setup)
         except AssistantError as error:
             trouble = error.message
         finally:
@@ -459,5 +464,11 @@ class ServersPage(Page):
             return  # The person went elsewhere meanwhile.
         self._trouble(trouble)
         if trouble is None:
-            self.draft = draft
-            self.post_message(self.Next(draft))
+            self.draft = ready.draft
+            self.post_message(self.Next(ready.draft))
+
+    async def _agreed(self, ready: Prepared) -> bool:
+        """Whether a service that runs is to become another option, with what that asks for."""
+        says = msg("From now on this is option {option}.", option=ready.setup.option)
+        answer = await self.assistant.push_screen_wait(TodoDialog(says, ready.todo))
+        return answer is True

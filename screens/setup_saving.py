@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
-from assistant.change import POSSIBLE
+from assistant.changelimits import POSSIBLE, may_become, plannable
 from assistant.draft import Draft
 from assistant.errors import InputError
 from assistant.homeserver import renamed
-from assistant.text import msg
+from assistant.text import Message, msg
 from assistant.typed import clean_domain
 
 if TYPE_CHECKING:
@@ -24,11 +26,26 @@ def free_name(wanted: str, taken: Collection[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
-def saved(services: Services, draft: Draft) -> Draft:
-    """Save what was entered as a Setup; the draft that names it. :class:`AssistantError` if not.
+@dataclass(frozen=True)
+class Prepared:
+    """What was entered as a Setup that can be saved, with the draft that names it.
+
+    ``todo`` is what the person must do besides, where a service that runs becomes another option.
+    """
+
+    draft: Draft
+    setup: Setup
+    todo: tuple[Message, ...] = ()
+
+
+def prepared(services: Services, draft: Draft) -> Prepared:
+    """What was entered as a Setup, not saved yet. :class:`AssistantError` when that cannot be.
 
     The setup of a draft that came from one is brought up to date. A name that was applied stays.
     """
+    from assistant.change import Change, recorded
+    from assistant.changenext import left_to_do
+    from assistant.changenotes import option_notes
     from assistant.drafting import setup_from_draft, setup_name
 
     known = {item.name: item.setup for item in services.list_setups()}
@@ -36,10 +53,15 @@ def saved(services: Services, draft: Draft) -> Draft:
     present = known.get(name)
     named = draft.model_copy(update={"setup": name})
     setup = setup_from_draft(named, present)
-    if present is not None and any(entry.what == "applied" for entry in present.history):
-        _fits(present, setup)
-    services.save_setup(setup)
-    return named
+    if present is None or not any(entry.what == "applied" for entry in present.history):
+        return Prepared(named, setup)
+    _fits(present, setup)
+    if present.option == setup.option:
+        return Prepared(named, setup)
+    plannable(setup)
+    change = Change(setup, option_notes(present, setup))
+    made = recorded(change, f"option {setup.option}", datetime.now(UTC))
+    return Prepared(named, made, left_to_do(change))
 
 
 def _fits(present: Setup, setup: Setup) -> None:
@@ -63,3 +85,5 @@ def _fits(present: Setup, setup: Setup) -> None:
                 old=old,
             ),
         )
+    if setup.option != present.option:
+        may_become(present, setup.option)

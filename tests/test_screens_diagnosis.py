@@ -457,7 +457,7 @@ def test_text_from_outside_is_shown_as_it_is() -> None:
 def test_every_action_is_in_the_palette() -> None:
     async def test(pilot: Any) -> None:
         titles = [render(title) for title, _, _ in page(pilot).commands()]
-        assert len(titles) == len(set(titles)) == 13
-        assert {"Test message", "Apply again", "Undo", "Set the finding aside"} <= set(titles)
+        assert len(titles) == len(set(titles)) == 14
+        assert {"Test message", "Apply again", "Undo", "Change something"} <= set(titles)
 
     start(known(), test)

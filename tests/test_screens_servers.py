@@ -27,7 +27,7 @@ from screens.server_entry import (
 )
 from screens.server_lines import help_for, jump_lines, name_line, server_lines
 from screens.servers import ServersPage
-from screens.setup_saving import free_name, saved
+from screens.setup_saving import free_name, prepared
 from screens.work import Work
 from tests.screens_runs import (
     REACH_FAILED,
@@ -553,16 +553,17 @@ def test_a_name_that_people_use_cannot_be_changed() -> None:
 def test_a_service_that_runs_can_grow_but_keeps_its_names() -> None:
     services = known_services(setups={"family": applied_setup()})
     grown = option_draft(Step.SERVERS, 2)
-    assert saved(services, grown).setup == "family"
-    made = services.setups["family"]
+    ready = prepared(services, grown)
+    assert ready.draft.setup == "family" and ready.todo
+    made = services.setups["family"] = ready.setup
     assert (made.option, made.server_name, made.outside_name) == (2, INSIDE_NAME, NAME)
     assert made.history
     for wrong in ({"outside_name": "x.example.org"}, {"server_name": "x.example.cn"}):
         with pytest.raises(InputError, match="for ever"):
-            saved(services, grown.model_copy(update=wrong))
+            prepared(services, grown.model_copy(update=wrong))
     for option in (1, 3):
         with pytest.raises(InputError, match="cannot become option"):
-            saved(services, with_option(grown, option))
+            prepared(services, with_option(grown, option))
 
 
 def test_a_second_setup_of_the_same_domain_has_a_name_of_its_own() -> None:

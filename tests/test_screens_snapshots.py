@@ -21,7 +21,7 @@ import pytest
 from assistant.answers import Answers
 from assistant.draft import Draft
 from assistant.run import HostPreview
-from assistant.setup import with_findings
+from assistant.setup import HistoryEntry, Setup, with_findings, with_history
 from assistant.steps import Step
 from assistant.text import msg
 from screens.services import SavedSetup
@@ -139,6 +139,29 @@ async def show_diagnosis(pilot: Any) -> None:
     pilot.app.diagnose(SETUP_NAME)
 
 
+def changeable() -> Setup:
+    """A service with a line at home that runs, with all that can be changed of it."""
+    made = option_setup(4, spare_names=("im.example.net",))
+    for one in made.hosts:
+        made = with_history(made, HistoryEntry(at=NOW, what="applied", host=one.name))
+    return made
+
+
+def running() -> StandInServices:
+    return StandInServices(setups={SETUP_NAME: changeable()})
+
+
+def changing(down: int, *pressed: str) -> Act:
+    """Opens the page of changes and presses keys on one of its lines."""
+
+    async def act(pilot: Any) -> None:
+        pilot.app.change(changeable())
+        await settled(pilot)
+        await keys(*["down"] * down, *pressed)(pilot)
+
+    return act
+
+
 async def open_server(pilot: Any) -> None:
     await pilot.press("ctrl+down")
 
@@ -242,6 +265,11 @@ CASES = (
     Case("finish-people", known_services, at(Step.FINISH), keys("2")),
     Case("finish-summary", known_services, at(Step.FINISH), keys("3")),
     Case("diagnosis", diagnosed, act=show_diagnosis),
+    Case("changes", running, act=changing(0)),
+    Case("changes-name", running, act=changing(0, "enter", *"im.example.org")),
+    Case("changes-todo", running, act=changing(6, "enter", "backspace", "9", "enter")),
+    Case("changes-link", running, act=changing(8, "enter", "right")),
+    Case("changes-option", running, act=changing(11, "enter")),
     Case("key", known_services, at(Step.SERVERS), show_key),
     Case("secret", known_services, at(Step.SERVERS), show_secret),
     Case("help", known_services, at(Step.CHECKS), keys("question_mark")),

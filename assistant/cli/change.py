@@ -81,10 +81,10 @@ def change_command(args: argparse.Namespace, out: Output) -> Exit:
     """Change a saved setup and say what is to be done besides; nothing is done on a server."""
     from datetime import UTC, datetime
 
+    from assistant.change import recorded
     from assistant.cli.exits import Exit
     from assistant.cli.setups import open_named
     from assistant.errors import InputError
-    from assistant.setup import HistoryEntry, with_history
 
     if args.answers:
         raise InputError(
@@ -97,8 +97,7 @@ def change_command(args: argparse.Namespace, out: Output) -> Exit:
     with open_named(args, out) as handle:
         change = _changed(handle.setup, args)
         if not args.dry_run:
-            entry = HistoryEntry(at=datetime.now(UTC), what="changed", detail=_detail(args))
-            handle.save(with_history(change.setup, entry))
+            handle.save(recorded(change, _detail(args), datetime.now(UTC)))
         setup = change.setup
     out.print(
         msg("Nothing was saved. With this change there would be to do:")
