@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message as Event
@@ -51,6 +52,11 @@ class Line:
 class TypedInput(Input):
     """An input of one row that takes no control characters; ``?`` asks for help, as elsewhere."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # At once, as Tab does: what is typed right after them belongs to the next row.
+        Binding("down", "app.focus_next", show=False, priority=True),
+        Binding("up", "app.focus_previous", show=False, priority=True),
+    ]
     DEFAULT_CSS = """
     TypedInput, TypedInput.-textual-compact {
         height: 1;

@@ -137,6 +137,7 @@ def test_a_capture_holds_what_crosses_meanwhile(tmp_path: Path) -> None:
             here = await lab.device("here")
             async with serve(there), serve(here):
                 await asked(here, there.ipv4)
+                await asyncio.sleep(0.5)  # the end of that connection crosses, too
                 seen = tmp_path / "seen.pcap"
                 async with lab.border.capture(seen):
                     reader, writer = await asyncio.open_connection(there.ipv4, PORT)

@@ -22,7 +22,7 @@ from assistant.rehearsal.lab import Lab, LabHost
 from assistant.rehearsal.outside import LAB_MISSING, make_ready
 from assistant.rehearsal.practice import OUTSIDE_LABEL, SERVER_LABEL, practice_setup
 from assistant.rehearsal.report import Rehearsed
-from assistant.setup import Host, LinkWay, Login, Setup
+from assistant.setup import Host, LinkWay, Login, Role, Setup
 from assistant.setupfile import dump_setup
 from checks import run_checks
 from tests.lab.manifests import Manifest, manifest
@@ -156,7 +156,7 @@ class Practice:
         # Their packages are there already: what installing takes is the business of option 1.
         image = stocked_image(self)
         hosts = self.run(
-            boot_hosts(self.lab, option, "trixie", lower={"inside": image, "outside": image})
+            boot_hosts(self.lab, option, "trixie", lower={role.value: image for role in Role})
         )
         self.run(self.lab.border.change(BAD_LINE))
         journey = Journey(

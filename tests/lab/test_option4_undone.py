@@ -8,7 +8,7 @@ from assistant import run
 from assistant.plan.compile import compile_plan
 from assistant.remote import NoCredentials
 from tests.lab.conftest import Practice, Standing
-from tests.lab.manifests import manifest
+from tests.lab.manifests import manifest, undocumented
 
 SYNAPSE_HOSTS = ("inside", "outside")
 KEY = "etc/matrix-synapse/homeserver.signing.key"
@@ -23,7 +23,7 @@ async def _undone(standing: Standing) -> None:
 
 
 def test_everything_can_be_taken_back(practice: Practice) -> None:
-    """What comes with packages stays; everything that a plan names is as it was."""
+    """Everything that a plan names is as it was, but for what docs/undo.md lists."""
     standing = practice.standing(4, "wrapped")
     lab = practice.lab
     roots = {name: lab.root_of(host.name) for name, host in standing.hosts.items()}
@@ -31,11 +31,12 @@ def test_everything_can_be_taken_back(practice: Practice) -> None:
     practice.run(_undone(standing))
     for plan in compile_plan(standing.setup).hosts:
         name, root = plan.host, roots[plan.host]
-        before, after = standing.before[name], manifest(root)
         named = {getattr(one, "path", "") for one in plan.resources} | {"/etc/hosts"}
-        kept = {one for one in named if one.startswith("/etc/matrix-synapse")}
-        changed = {one for one in named - kept if before.get(one) != after.get(one)}
-        assert changed == set(), name
+        before, after = (
+            {path: what for path, what in found.items() if path in named}
+            for found in (standing.before[name], manifest(root))
+        )
+        assert undocumented(before, after) == {}, name
         rules, units = practice.run(_left(practice, standing.hosts[name].name))
         assert "matrix_assistant" not in rules, name
         assert [line for line in units.splitlines() if " active " in line] == [], name
