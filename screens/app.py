@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import Reactive, reactive
@@ -41,6 +43,14 @@ T = TypeVar("T")
 _HELP = "help"
 PRACTISE = "practise"
 """What the app ends with when the person wants to practise: the caller builds what that needs."""
+
+ANSWERING = 0.06
+"""Seconds after a key in which its answer is drawn, and nothing that can wait."""
+
+_TIDY_SECONDS = 2.0
+_PAUSE = 0.12
+_ROUNDS = 200
+"""Rounds through what is young until everything is looked through, if nobody stops typing."""
 
 THEME_VARIABLE = "MATRIX_ASSISTANT_THEME"
 """The environment variable for the colours: terminal, light, dark, or a theme of Textual."""
@@ -100,12 +110,32 @@ class AssistantApp(App[str]):
         self.work: Work | None = None
         """The long work under way or just ended; pages subscribe to it (see screens.work)."""
         self._asking = asyncio.Lock()
+        self._pressed = 0.0
+
+    async def on_event(self, event: events.Event) -> None:
+        """Note when a key was pressed; everything else as ever."""
+        if isinstance(event, events.Key):
+            self._pressed = time.monotonic()
+        await super().on_event(event)
+
+    @property
+    def just_pressed(self) -> bool:
+        """Whether a key was pressed a moment ago: what is drawn by a clock had better wait."""
+        return time.monotonic() - self._pressed < ANSWERING
 
     def on_mount(self) -> None:
         """The start page is there already: see get_default_screen."""
         self.call_after_refresh(gc.enable)  # whoever started the app may have put it off
+        gc.set_threshold(*gc.get_threshold()[:2], _ROUNDS)
+        self.set_interval(_TIDY_SECONDS, self.tidy)
         if self._greeting is not None:
             self.tell(self._greeting)
+
+    def tidy(self) -> None:
+        """Look for garbage between two keys: all at once that takes longer than a key may wait."""
+        idle = time.monotonic() - self._pressed >= _PAUSE
+        if idle and gc.get_count()[2] >= _ROUNDS // 10:
+            gc.collect()
 
     # -- pages ---------------------------------------------------------------
 

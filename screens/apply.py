@@ -125,11 +125,14 @@ class ApplyPage(Page):
     def _tick(self) -> None:
         work = self._work
         if work is not None:
+            if work.state == "running" and self.assistant.just_pressed:
+                return  # The answer to a key comes first; this is drawn at the next turn.
             runs = dict(work.catch_up())
             if work.state in ("failed", "cancelled"):
                 # What happens on the servers is not known any more: nothing may seem to move.
                 runs = {host: halted(run) for host, run in runs.items()}
             self.query_one(RunView).show(runs, time.monotonic())
+            self.assistant.tidy()
         result = outcome_of(work) if work is not None else self._rest()
         shown = (
             result, work, self._trouble, self._opened,
