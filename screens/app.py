@@ -85,9 +85,6 @@ class AssistantApp(App[str]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", str(msg("Quit")), show=True, priority=True),
-        # At once: what is typed right after them must not land in the field before.
-        Binding("tab", "focus_next", show=False, priority=True),
-        Binding("shift+tab", "focus_previous", show=False, priority=True),
     ]
 
     # A theme set later would have all style sheets read once more.

@@ -53,9 +53,9 @@ class TypedInput(Input):
     """An input of one row that takes no control characters; ``?`` asks for help, as elsewhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # At once, as Tab does: what is typed right after them belongs to the next row.
-        Binding("down", "app.focus_next", show=False, priority=True),
-        Binding("up", "app.focus_previous", show=False, priority=True),
+        # At once: what is typed right after them must not land in the row before.
+        Binding("down,tab", "app.focus_next", show=False, priority=True),
+        Binding("up,shift+tab", "app.focus_previous", show=False, priority=True),
     ]
     DEFAULT_CSS = """
     TypedInput, TypedInput.-textual-compact {
