@@ -36,7 +36,7 @@ def test_everything_can_be_taken_back(practice: Practice) -> None:
             {path: what for path, what in found.items() if path in named}
             for found in (standing.before[name], manifest(root))
         )
-        assert undocumented(before, after) == {}, name
+        assert undocumented(before, after, wrapped=True) == {}, name
         rules, units = practice.run(_left(practice, standing.hosts[name].name))
         assert "matrix_assistant" not in rules, name
         assert [line for line in units.splitlines() if " active " in line] == [], name
