@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.ending import Ending
+
 _ROOT = Path(__file__).parents[1]
 _LAB = _ROOT / "tests" / "lab"
 
@@ -33,6 +35,11 @@ class Spread(LoadScopeScheduling):
         if not _of_lab(file):
             return nodeid
         return "first lab" if Path(file).name.startswith(FIRST_LAB) else "second lab"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Ending())
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
