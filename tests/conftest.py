@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Generator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,3 +52,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _LAB in item.path.parents:
             item.add_marker(pytest.mark.lab)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    # Python 3.11 cannot parse one source while garbage makes it parse another (its issue 106905),
+    # and that would end the whole run in the midst of telling a failure.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
