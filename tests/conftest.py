@@ -41,7 +41,7 @@ class Spread(LoadScopeScheduling):
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Ending())
+        config.pluginmanager.register(Ending(config))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:

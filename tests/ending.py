@@ -1,7 +1,7 @@
-"""The last lines of a run: what failed, a line each.
+"""What failed is told at once and in the last lines of a run.
 
-pytest leaves its own summary out when it breaks down itself, and the end of a log is what people
-are shown.
+pytest tells it in between: not before everything else ran, and not at all when it breaks down
+itself; and the end of a log is what people are shown.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ WIDTH = 160
 
 
 class Ending:
-    """Collects what failed, in the process that hands the tests out."""
+    """Tells what failed, in the process that hands the tests out."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
         self._failed: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self._failed.append(f"{report.nodeid} ({report.when}): {_cause(report)}")
+        if not report.failed:
+            return
+        self._failed.append(f"{report.nodeid} ({report.when}): {_cause(report)}")
+        terminal = self._config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None:
+            terminal.ensure_newline()
+            terminal.write_line(f"{self._failed[-1]}\n{report.longreprtext}")
 
     def pytest_internalerror(self, excrepr: object) -> None:
         lines = [line for line in str(excrepr).splitlines() if line.strip()]
