@@ -12,7 +12,7 @@ from textual.widget import Widget
 from assistant.text import Message, msg
 from screens.button import Button, WordedButton
 from screens.dialog import Dialog
-from screens.words import Words, retell_all, say
+from screens.words import Words, language_of, retell_all, say
 
 KEYS: tuple[tuple[str, Message], ...] = (
     ("Enter", msg("do what the button at the bottom right says")),
@@ -26,10 +26,13 @@ KEYS: tuple[tuple[str, Message], ...] = (
 
 
 class KeyList(Words):
-    """The keys that work everywhere, in two columns."""
+    """The keys that work everywhere, in two columns. ``told`` is the language they are in."""
+
+    told = ""
 
     def retell(self) -> None:
         """Draw the columns in the present language."""
+        self.told = language_of(self)
         wide = max(len(key) for key, _ in KEYS) + 2
         self.update("\n".join(f"{key:<{wide}}{say(self, what)}" for key, what in KEYS))
 
@@ -48,9 +51,10 @@ class HelpDialog(Dialog[None]):
 
     def show(self, message: Message) -> None:
         """Say something else, in the present language, from its beginning."""
-        self._message = message
-        self.query_one("#help-text", Words).message = message
-        retell_all(self.walk_children())
+        if message != self._message or self.query_one(KeyList).told != language_of(self):
+            self._message = message
+            self.query_one("#help-text", Words).message = message
+            retell_all(self.walk_children())
         self.query_one("#dialog-body").scroll_home(animate=False)
 
     def content(self) -> Iterable[Widget]:

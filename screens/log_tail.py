@@ -137,7 +137,7 @@ class LogTail(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One of them."""
-        width, style = self.size.width, self.rich_style
+        width, style = self.size.width, self.visual_style.rich_style
         if y >= len(self._shown):
             return Strip.blank(width, style)
         strip = Strip([Segment(clean_text(self._shown[y].expandtabs()), style)])

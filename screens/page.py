@@ -7,6 +7,7 @@ A page shows values and hands back one new value: it posts :class:`Page.Next` or
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -236,6 +237,7 @@ def worded_bindings(node: DOMNode, found: dict[str, ActiveBinding]) -> dict[str,
     }
 
 
+@lru_cache(512)
 def _worded(binding: Binding, description: str) -> Binding:
     from dataclasses import replace
 

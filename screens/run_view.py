@@ -168,12 +168,26 @@ class HostColumn(Widget):
             if old is None or new is None or not new.is_same(old):
                 self.refresh(Region(0, y, width, 1))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines as they were last drawn, with the gap to their right.
+
+        Textual puts borders, tints and the like around each line anew when the size changes; none
+        of these are here, and that takes longer than the lines themselves.
+        """
+        if self.get_line_filters() or self.opacity < 1:
+            return super().render_lines(crop)
+        width, background = self.outer_size.width, self.visual_style.rich_style
+        lines = [self.render_line(y).adjust_cell_length(width, background) for y in crop.line_range]
+        if crop.column_span == (0, width):
+            return lines
+        return [line.crop(*crop.column_span) for line in lines]
+
     def render_line(self, y: int) -> Strip:
         """One line, as it was last drawn."""
-        width = self.content_size.width
+        width, style = self.content_size.width, self.visual_style
         if y >= len(self._drawn):
-            return Strip.blank(width, self.rich_style)
-        line, style = self._drawn[y], self.visual_style
+            return Strip.blank(width, style.rich_style)
+        line = self._drawn[y]
         key = (line.plain, tuple(line.spans), width, style)
         strip = self._strips.get(key)
         if strip is None:

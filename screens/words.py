@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 def say(node: DOMNode, message: Message | str) -> str:
     """A message in the app's present language, or text from outside, cleaned line by line."""
-    if isinstance(message, str):
-        text = message
-    else:
-        text = render(message, getattr(node.app, "language", "en"))
+    text = message if isinstance(message, str) else render(message, language_of(node))
     return "\n".join(clean_text(line) for line in text.split("\n"))
+
+
+def language_of(node: DOMNode) -> str:
+    """The language that the app speaks now."""
+    return str(getattr(node.app, "language", "en"))
 
 
 class Words(Static):
