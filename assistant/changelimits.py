@@ -53,6 +53,12 @@ def fit_to_stand_outside(setup: Setup) -> None:
         )
 
 
+def removable(setup: Setup) -> str:
+    """The host that can be taken back alone, the others going on: the machine at home, or none."""
+    at_home = (host.name for host in setup.hosts if host.role is Role.HOME)
+    return next((name for name in at_home if host_applied(setup, name)), "")
+
+
 def undone_first(setup: Setup, host: Host) -> None:
     """Refuse (:class:`InputError`) to forget a host that still does its work."""
     if host_applied(setup, host.name):
@@ -60,8 +66,9 @@ def undone_first(setup: Setup, host: Host) -> None:
             "undo-first",
             msg(
                 "{host} still does its work, and nobody would look after it once it is out of the"
-                " setup. Take it back first: matrix-assistant undo --setup {setup} --host {host}."
-                " Then change again; nothing is lost on the other servers.",
+                " setup. Take it back first: press u on the diagnosis and type {host}, or use"
+                " matrix-assistant undo --setup {setup} --host {host}. Then change again; nothing"
+                " is lost on the other servers.",
                 host=host.name,
                 setup=setup.name,
             ),

@@ -406,10 +406,14 @@ Standing = Literal["new", "done", "failed", "undone"]
 
 
 def standing(setup: Setup) -> Standing:
-    """What the history says of the latest apply or undo: all hosts well, or how one was not."""
+    """What the history says of the latest apply or undo: all hosts well, or how one was not.
+
+    Hosts that were taken out of the setup since do not count.
+    """
+    present = {"", *(host.name for host in setup.hosts)}
     newest: dict[str, tuple[str, bool]] = {}
     for entry in setup.history:
-        if entry.what in ("applied", "undone"):
+        if entry.what in ("applied", "undone") and entry.host in present:
             newest[entry.host] = (entry.what, entry.ok)
     if not newest:
         return "new"

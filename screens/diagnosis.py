@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 
 from assistant.canary.model import CanaryResult
 from assistant.changekinds import Proposal, proposed
+from assistant.changelimits import removable
 from assistant.comparison import PROBLEMS, Comparison, compare, is_aside, toggled
 from assistant.draft import Draft, draft_of
 from assistant.errors import AssistantError
@@ -310,15 +311,18 @@ class DiagnosisPage(FindingsPage):
         if setup is None or self.busy:
             return
         app = self.assistant
-        if await app.push_screen_wait(undo_question(setup.server_name)) is None:
+        part = removable(setup)
+        typed = await app.push_screen_wait(undo_question(setup.server_name, part))
+        if typed is None:
             return
+        only = part if typed == part else ""
         draft = await self._draft(setup, Step.APPLY)
         if draft is None or self.busy:
             return
-        work, services = undo_work(setup), app.services
+        work, services = undo_work(setup, only), app.services
 
         async def job() -> object:
-            return await services.undo(setup.name, app, work.report)
+            return await services.undo(setup.name, app, work.report, only)
 
         app.begin(work, job)
         app.go_to(draft)

@@ -233,13 +233,13 @@ class RealServices:
             await stop(connections, host, run)
 
     async def undo(
-        self, name: str, talk: Talk, report: Callable[[Progress], None]
+        self, name: str, talk: Talk, report: Callable[[Progress], None], only: str = ""
     ) -> tuple[HostResult, ...]:
-        """Take back what was applied."""
+        """Take back what was applied, everywhere or on the host ``only``."""
         from assistant import run
 
         async with self._operation(name, talk) as operation:
-            setup, results = await run.undo(operation.connections, report=report)
+            setup, results = await run.undo(operation.connections, report=report, only=only)
             await operation.save(setup)
         return results
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -19,7 +19,7 @@ class Question(Dialog[str | None]):
     """A question with a yes that names what it does. With ``field``, something is typed as well.
 
     Ends with what was typed (empty without a field), or with None when the person does not want
-    it. ``wanted``: the yes counts only when exactly this was typed.
+    it. ``wanted``: the yes counts only when exactly one of these was typed; the first is the usual.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,7 +35,7 @@ class Question(Dialog[str | None]):
         no: Message,
         *,
         field: str | None = None,
-        wanted: str = "",
+        wanted: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.title_text = title
@@ -84,11 +84,11 @@ class Question(Dialog[str | None]):
             self.dismiss("")
             return
         typed = self.query_one("#field", Input).value.strip()
-        if not typed or (self._wanted and typed != self._wanted):
+        if not typed or (self._wanted and typed not in self._wanted):
             wrong = self.query_one("#wrong", Words)
             wrong.display = True
             if self._wanted:
-                wrong.message = msg("! That is not {name}.", name=self._wanted)
+                wrong.message = msg("! That is not {name}.", name=self._wanted[0])
             else:
                 wrong.message = msg("! Type something first.")
             self.query_one("#field", Input).focus()
@@ -109,8 +109,27 @@ def stop_question() -> Question:
     )
 
 
-def undo_question(name: str) -> Question:
-    """Whether to take everything back; the name is typed, since this is not done by accident."""
+def undo_question(name: str, part: str = "") -> Question:
+    """Whether to take everything back; the name is typed, since this is not done by accident.
+
+    ``part``: a host that can be taken back alone; the question then ends with what was typed.
+    """
+    if part:
+        return Question(
+            msg("Take back what was set up?"),
+            msg(
+                "Settings become what they were before. Databases, photos, keys and installed"
+                " packages stay, so that nothing of value is lost. Type {name} to take everything"
+                " back, or {part} for that machine alone: the servers then go on, and option 3 can"
+                " follow.",
+                name=name,
+                part=part,
+            ),
+            msg("Take it back"),
+            msg("Leave it as it is"),
+            field="",
+            wanted=(name, part),
+        )
     return Question(
         msg("Take everything back?"),
         msg(
@@ -121,7 +140,7 @@ def undo_question(name: str) -> Question:
         msg("Take it back"),
         msg("Leave it as it is"),
         field="",
-        wanted=name,
+        wanted=(name,),
     )
 
 

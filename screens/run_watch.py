@@ -88,8 +88,7 @@ def apply_work(setup: Setup, previews: Iterable[HostPreview] = ()) -> RunWork:
     return RunWork(APPLY, setup.name, runs=runs)
 
 
-def undo_work(setup: Setup) -> RunWork:
-    """An undo; what it takes back it tells itself."""
-    return RunWork(
-        UNDO, setup.name, runs={h.name: HostRun(h.name, what="undo") for h in setup.hosts}
-    )
+def undo_work(setup: Setup, only: str = "") -> RunWork:
+    """An undo, everywhere or on the host ``only``; what it takes back it tells itself."""
+    names = [host.name for host in setup.hosts if only in ("", host.name)]
+    return RunWork(UNDO, setup.name, runs={name: HostRun(name, what="undo") for name in names})

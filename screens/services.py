@@ -161,9 +161,9 @@ class Services(Protocol):
         ...
 
     async def undo(
-        self, name: str, talk: Talk, report: Callable[[Progress], None]
+        self, name: str, talk: Talk, report: Callable[[Progress], None], only: str = ""
     ) -> tuple[HostResult, ...]:
-        """Take back what was applied."""
+        """Take back what was applied, everywhere or on the host ``only``."""
         ...
 
     async def canary(

@@ -179,10 +179,11 @@ class StandInServices:
         await self._later("stop", (name, host, run), None)
 
     async def undo(
-        self, name: str, talk: Talk, report: Callable[[Progress], None]
+        self, name: str, talk: Talk, report: Callable[[Progress], None], only: str = ""
     ) -> tuple[HostResult, ...]:
         await self._ask(talk)
-        done = await self._later("undo", (name,), APPLY_RESULTS, APPLY_EVENTS, report)
+        what = (name, only) if only else (name,)
+        done = await self._later("undo", what, APPLY_RESULTS, APPLY_EVENTS, report)
         self._note(name, "undone", done)
         return done
 

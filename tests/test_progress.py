@@ -290,6 +290,8 @@ def test_what_the_setup_remembers() -> None:
     for what, ok, expected in (("applied", False, "failed"), ("undone", True, "undone")):
         later = entry.model_copy(update={"what": what, "ok": ok, "at": NOW})
         assert standing(done.model_copy(update={"history": (entry, later)})) == expected
+    gone = entry.model_copy(update={"what": "undone", "host": "home", "at": NOW})
+    assert standing(done.model_copy(update={"history": (entry, gone)})) == "done"
 
 
 def test_several_hosts_together() -> None:

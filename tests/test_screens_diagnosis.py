@@ -41,6 +41,7 @@ from tests.screens_values import (
     applied_setup,
     draft,
     error,
+    option_setup,
     setup,
     with_odd_text,
 )
@@ -343,6 +344,31 @@ def test_undo_wants_the_name_typed() -> None:
         assert isinstance(pilot.app.work, RunWork)
         assert pilot.app.work.name == UNDO
         services.release("undo")
+
+    start(services, test)
+
+
+def test_the_machine_at_home_can_be_taken_back_alone() -> None:
+    entries = tuple(
+        HistoryEntry(at=NOW, what="applied", host=host) for host in ("home", "inside", "outside")
+    )
+    made = option_setup(4, name=SETUP_NAME, history=entries)
+    services = known(setups={SETUP_NAME: made})
+    went: list[Draft] = []
+
+    async def test(pilot: Any) -> None:
+        pilot.app.go_to = went.append
+        await pilot.press("u")
+        await until(pilot, lambda: "Take back what was set up?" in words(pilot))
+        await pilot.press(*"inside", "enter")
+        await until(pilot, lambda: "That is not" in words(pilot))
+        for _ in "inside":
+            await pilot.press("backspace")
+        await pilot.press(*"home", "enter")
+        await until(pilot, lambda: bool(went))
+        assert services.called("undo") == [(SETUP_NAME, "home")]
+        assert isinstance(pilot.app.work, RunWork)
+        assert set(pilot.app.work.runs) == {"home"}
 
     start(services, test)
 
