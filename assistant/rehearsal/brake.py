@@ -110,9 +110,11 @@ def _braked():
             return (), 0
 
     def stand():
-        with open({_HALT!r}, "w") as file:
-            file.write(state["name"])
         while os.path.exists({_BRAKE!r}):
+            # Whoever sets the brake anew, while the run stands already, is told again.
+            if not os.path.exists({_HALT!r}):
+                with open({_HALT!r}, "w") as file:
+                    file.write(state["name"])
             time.sleep(0.01)
         state["steps"] = -1
 

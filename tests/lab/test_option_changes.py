@@ -6,7 +6,7 @@ What they wrote before stays readable for their old clients, and they go on writ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,32 +98,44 @@ class Story:
             p.host: [r.id for r in p.resources][::EVERY] for p in compile_plan(self.setup).hosts
         }
         cuts: list[tuple[str, str]] = []
-        with braked_program():
-            for number in range(40):
-                for name, brake in brakes.items():
-                    brake.set(left[name], number % 4)
-                task = asyncio.ensure_future(self._try_to_apply())
-                waits = {n: asyncio.ensure_future(one.reached()) for n, one in brakes.items()}
-                await asyncio.wait({task, *waits.values()}, return_when="FIRST_COMPLETED")
-                # The others come to a stand, or to their end, soon.
-                await asyncio.wait({task, *waits.values()}, timeout=1.5)
-                stands = {name: wait.result() for name, wait in waits.items() if wait.done()}
-                if task.done() and not stands and all(one.ok for one in task.result()):
-                    break
-                for one in (task, *waits.values()):
-                    one.cancel()
-                await asyncio.gather(task, *waits.values(), return_exceptions=True)
-                for name, resource in stands.items():
-                    cuts.append((name, resource))
-                    left[name] = left[name][left[name].index(resource) + 1 :]
-                await asyncio.gather(*(cut_power(lab, self.hosts[name].name) for name in stands))
-            else:
-                raise AssertionError(f"it never came to its end; cut at {cuts}")
-        for brake in brakes.values():
-            brake.release()
+        try:
+            with braked_program():
+                for number in range(40):
+                    for name, brake in brakes.items():
+                        brake.set(left[name], number % 4)
+                    stands, done = await self._until_it_stands(brakes)
+                    if done:
+                        break
+                    for name, resource in stands.items():
+                        cuts.append((name, resource))
+                        left[name] = left[name][left[name].index(resource) + 1 :]
+                    await asyncio.gather(
+                        *(cut_power(lab, self.hosts[name].name) for name in stands)
+                    )
+                else:
+                    raise AssertionError(f"it never came to its end; cut at {cuts}")
+        finally:
+            for brake in brakes.values():
+                brake.release()
         assert len(cuts) >= 8, cuts
         # The server outside has next to nothing to change.
         assert {"home", "inside"} <= {name for name, _ in cuts}, cuts
+
+    async def _until_it_stands(self, brakes: Mapping[str, Brake]) -> tuple[dict[str, str], bool]:
+        """Apply: which servers stand at which resource now, or whether all is done."""
+        task = asyncio.ensure_future(self._try_to_apply())
+        waits = {name: asyncio.ensure_future(one.reached()) for name, one in brakes.items()}
+        try:
+            await asyncio.wait({task, *waits.values()}, return_when="FIRST_COMPLETED")
+            # The others come to a stand, or to their end, soon.
+            await asyncio.wait({task, *waits.values()}, timeout=1.5)
+            stands = {name: wait.result() for name, wait in waits.items() if wait.done()}
+            done = task.done() and not stands and all(one.ok for one in task.result())
+        finally:
+            for one in (task, *waits.values()):
+                one.cancel()
+            await asyncio.gather(task, *waits.values(), return_exceptions=True)
+        return stands, done
 
     async def _go_on(self) -> None:
         for talk in self.talks:
