@@ -31,7 +31,7 @@ from tests.lab.stocked import stocked_image
 OTHER_PORT = 31337
 SECONDS = 300.0
 CUTS_SECONDS = 900.0
-EVERY = 6
+EVERY = 4
 """One of so many resources is cut: each cut costs a start of the server."""
 
 
@@ -91,7 +91,7 @@ class Story:
         return results
 
     async def _through_cuts(self) -> None:
-        """Every server loses its power at every sixth resource, wherever it stands in it."""
+        """Every server loses its power at every fourth resource, wherever it stands in it."""
         lab = self.practice.lab
         brakes = {name: Brake(lab, host.name) for name, host in self.hosts.items()}
         left = {
