@@ -55,7 +55,8 @@ def practice_answers(option: int) -> Answers:
 def packages_and_wheels(option: int, release: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the lab's mirror must hold for an option: exactly what its plan would install.
 
-    Links are taken to be wrapped, which needs everything that direct ones need.
+    Links are taken to be wrapped, which needs everything that direct ones need, and Synapse to have
+    a worker, for the day it gets one.
     """
     hosts = tuple(
         Host(
@@ -68,7 +69,7 @@ def packages_and_wheels(option: int, release: str) -> tuple[tuple[str, ...], tup
         for number, role in enumerate(ROLES[option], 2)
     )
     update = DnsUpdate(server="241.0.2.2", key_name="key")
-    settings = _settings(option, update, update, "wrapped")
+    settings = _settings(option, update, update, "wrapped").model_copy(update={"workers": 1})
     plan = compile_plan(_setup(option, PLACEHOLDER_ZONE, hosts, settings))
     return planned_packages(plan), planned_wheels(plan)
 

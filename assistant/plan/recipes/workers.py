@@ -150,6 +150,7 @@ def redis_resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
             MANAGED=MANAGED,
             USER=SYNAPSE_USER,
             CONFIG=REDIS_CONFIG,
+            HOMESERVER=_HOMESERVER,
             RUNTIME=REDIS_RUNTIME,
         ),
     )
@@ -164,9 +165,9 @@ def redis_resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
 def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     """The workers themselves, after Synapse has started with its settings.
 
-    A worker that the settings no longer name does not start any more (``ExecCondition``), and the
-    main process takes all workers along when it is restarted: so with fewer workers the others
-    stop by themselves.
+    A worker that the settings no longer name does not start any more (``ExecCondition``), nor does
+    Redis without any; and the main process takes them along when it is restarted. So with fewer
+    workers the others stop by themselves.
     """
     if not count(setup, host):
         return ()
