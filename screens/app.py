@@ -67,9 +67,9 @@ _PALETTE = msg("palette")
 """Textual's own hint at the foot; named here so that it is translated."""
 
 
-def first_theme(environment: Mapping[str, str]) -> str:
-    """The theme to start with: the terminal's own colours unless something else was asked for."""
-    asked = environment.get(THEME_VARIABLE, "").strip()
+def first_theme(environment: Mapping[str, str], kept: str = "") -> str:
+    """The theme to start with: asked for, or kept from last time, or the terminal's own colours."""
+    asked = environment.get(THEME_VARIABLE, "").strip() or kept
     if (theme := _THEMES.get(asked, asked)) in BUILTIN_THEMES:
         return theme
     # rxvt, konsole and others tell their colours as "15;0": the last is the background's.
@@ -359,8 +359,9 @@ class AssistantApp(App[str]):
             self.push_screen(CommandPalette(placeholder=say(self, msg("What do you want to do?"))))
 
     def action_theme(self, name: str) -> None:
-        """Other colours."""
+        """Other colours, now and next time."""
         self.theme = name
+        self.services.keep_theme(name)
 
     def action_leave(self) -> None:
         """Quit; what was entered is kept first."""

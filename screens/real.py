@@ -327,6 +327,18 @@ class RealServices:
                 ),
             ) from None
 
+    def kept_theme(self) -> str:
+        """The colours of last time; empty when none were chosen."""
+        from assistant.look import kept_theme
+
+        return kept_theme(self._home())
+
+    def keep_theme(self, name: str) -> None:
+        """Start with these colours next time."""
+        from assistant.look import keep_theme
+
+        keep_theme(self._home(), name)
+
     # -- how -------------------------------------------------------------------
 
     def _home(self) -> Path:

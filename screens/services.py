@@ -96,6 +96,10 @@ class Services(Protocol):
         """
         ...
 
+    def keep_theme(self, name: str) -> None:
+        """Start with these colours next time."""
+        ...
+
     def anything_saved(self) -> bool:
         """Whether there is a draft or a setup; quick, for the first moment on screen."""
         ...

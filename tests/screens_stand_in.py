@@ -90,6 +90,9 @@ class StandInServices:
 
     # -- what is kept --------------------------------------------------------
 
+    def keep_theme(self, name: str) -> None:
+        self._now("keep_theme", (name,), None)
+
     def load_draft(self) -> Draft | None:
         return self._now("load_draft", (), self.draft)
 

@@ -38,6 +38,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Start with apps that end with these wishes."""
     monkeypatch.setattr("screens.app.AssistantApp", App)
     monkeypatch.setenv("MATRIX_ASSISTANT_LANGUAGE", "en")
+    monkeypatch.setenv("MATRIX_ASSISTANT_THEME", "dark")  # starting sets it
     monkeypatch.setattr(App, "started", [])
 
     def go(*wishes: str | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from assistant.text import msg
 from screens.app import PRACTISE, first_theme
 from screens.home import HomePage, Menu
 from screens.page import Page
+from screens.real import RealServices
 from screens.saved import age_words, checked_words, ever_applied, health
 from screens.services import SavedSetup
 from screens.trust import ConfirmDialog, TellDialog
@@ -439,6 +441,31 @@ def test_every_theme_shows_the_page(theme: str, monkeypatch: pytest.MonkeyPatch)
 )
 def test_the_first_theme(environment: dict[str, str], theme: str) -> None:
     assert first_theme(environment) == theme
+
+
+def test_colours_are_kept_until_the_next_start(tmp_path: Path) -> None:
+    async def walk(pilot: Any) -> None:
+        pilot.app.action_theme("textual-light")
+
+    run_app(services := full(), walk)
+    assert services.called("keep_theme") == [("textual-light",)]
+    kept = RealServices(tmp_path / "new")
+    assert kept.kept_theme() == ""
+    kept.keep_theme("monokai")
+    assert first_theme({}, kept.kept_theme()) == "monokai"
+    assert first_theme({"MATRIX_ASSISTANT_THEME": "dark"}, kept.kept_theme()) == "textual-dark"
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"no such theme\n", b"x" * 100_000])
+def test_a_damaged_choice_is_no_choice(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "theme").write_bytes(damage)
+    assert first_theme({}, RealServices(tmp_path).kept_theme()) == "ansi-dark"
+
+
+def test_a_disk_that_refuses_costs_only_the_choice(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    RealServices(tmp_path / "file").keep_theme("monokai")
+    assert RealServices(tmp_path / "file").kept_theme() == ""
 
 
 @given(st.sets(st.sampled_from(Status), max_size=5))

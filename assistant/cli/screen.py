@@ -34,15 +34,18 @@ def start() -> int:
     # Starting makes many objects and drops none: looking for garbage meanwhile took a tenth of the
     # time to the first picture. The app looks again once that is out.
     gc.disable()
-    from screens.app import PRACTISE, AssistantApp
+    from screens.app import PRACTISE, THEME_VARIABLE, AssistantApp, first_theme
     from screens.real import RealServices
 
     language = language_of_locale()
     greeting: Message | None = None
+    # The app's style sheets are read with a theme, so that it must be known before the app.
+    os.environ[THEME_VARIABLE] = first_theme(os.environ, RealServices().kept_theme())
     while True:
         app = AssistantApp(RealServices(), language, greeting=greeting)
         wish = app.run()
         language = app.language
+        os.environ[THEME_VARIABLE] = app.theme
         if wish != PRACTISE:
             return app.return_code or 0
         greeting = _practise(language, _same_look(app))
