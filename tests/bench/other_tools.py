@@ -2,7 +2,8 @@
 
 Packages, folders, files, accounts, services: those four fifths of a plan. Secrets become files that
 must be there. What they have no word for (a certificate, a database, an environment of Python,
-the firewall with its timer) is left out, which is to their advantage.
+the firewall with its timer, a unit that is off and may be missing) is left out, which is to their
+advantage.
 """
 
 from __future__ import annotations
@@ -65,7 +66,13 @@ def install() -> Path:
 
 def tasks_of(plan: HostPlan, folder: Path) -> list[dict[str, Any]]:
     """The steps of a plan for both tools; contents of files are put into ``folder``."""
-    return [_task(resource, folder) for resource in plan.resources if isinstance(resource, TOLD)]
+    return [_task(resource, folder) for resource in plan.resources if _is_told(resource)]
+
+
+def _is_told(resource: Resource) -> bool:
+    # To them a unit that is to be off must be there all the same.
+    off = isinstance(resource, Service) and not resource.running
+    return isinstance(resource, TOLD) and not off
 
 
 def _task(resource: Resource, folder: Path) -> dict[str, Any]:
