@@ -244,8 +244,11 @@ class ServersPage(Page):
             return
         for name in ("public_ipv4", "public_ipv6"):
             value = getattr(self._host(role), name)
-            if value != getattr(before.hosts.get(role, TypedHost()), name) and name != line:
-                self._server(role).line(name).value = value
+            shown = self._server(role).line(name)
+            # Who types there already, on a slow computer, is not interrupted.
+            follows = name != line and not shown.input.has_focus
+            if follows and value != getattr(before.hosts.get(role, TypedHost()), name):
+                shown.value = value
         if line != "mirror" and not line.startswith("public"):
             self._forget_trial(role)
 

@@ -300,6 +300,20 @@ def test_nothing_typed_is_told_only_when_it_is_needed() -> None:
     run_app(StandInServices(), test, start=empty())
 
 
+def test_a_public_address_that_comes_late_does_not_land_amid_what_is_typed() -> None:
+    """A slow page hears of the address only when the person is three lines further on."""
+
+    async def test(pilot: Any) -> None:
+        await select(pilot, "outside-public_ipv4")
+        page(pilot).query_one("#outside-address", Field).value = ADDRESS
+        await until(pilot, lambda: typed(pilot).login.address == ADDRESS)
+        await type_(pilot, "198.51.100.7")
+        await until(pilot, lambda: typed(pilot).public_ipv4 == "198.51.100.7")
+        assert page(pilot).query_one("#outside-public_ipv4", Field).value == "198.51.100.7"
+
+    run_app(StandInServices(), test, start=named())
+
+
 # -- trying -------------------------------------------------------------------------
 
 
