@@ -122,6 +122,48 @@ def test_a_folder_without_its_marker_is_built_again(tmp_path: Path) -> None:
     assert HANDLER.inspect(resource, machine).action == "none"
 
 
+def test_the_environment_holds_no_pip_and_its_modules_are_compiled(tmp_path: Path) -> None:
+    wheel(tmp_path / "wheels", "1.0")
+    machine = StandIn(tmp_path / "host", real)
+    apply(wanted(tmp_path, "1.0"), machine)
+    (packages,) = machine.file(f"{PATH}/current").glob("lib/python*/site-packages")
+    assert {path.name for path in packages.iterdir()} == {
+        "tool_x.py",
+        "tool_x-1.0.dist-info",
+        "__pycache__",
+    }
+    assert len(list(packages.glob("__pycache__/tool_x.*.pyc"))) == 1
+
+
+def test_a_python_without_its_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(virtualenv.sysconfig, "get_config_var", lambda _: str(tmp_path))
+    monkeypatch.setattr(virtualenv.sysconfig, "get_path", lambda _: str(tmp_path))
+    machine = StandIn(tmp_path / "host", real)
+    error = fails(lambda: apply(wanted(tmp_path, "1.0"), machine))
+    assert error.cause == "unsupported"
+    assert "python3-venv is missing" in error.text
+    assert list(machine.file(f"{PATH}/versions").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "cause"),
+    [("SyntaxError: a module of Python 2", ""), ("[Errno 28] No space left on device", "disk-full")],
+)
+def test_what_cannot_be_compiled(tmp_path: Path, output: str, cause: str) -> None:
+    wheel(tmp_path / "wheels", "1.0")
+
+    def one_fails(argv: tuple[str, ...], stdin: str) -> Completed | None:
+        return Completed(1, output) if "compileall" in argv else None
+
+    machine = StandIn(tmp_path / "host", one_fails)
+    if not cause:
+        apply(wanted(tmp_path, "1.0"), machine)
+        return
+    error = fails(lambda: apply(wanted(tmp_path, "1.0"), machine))
+    assert error.cause == cause
+    assert not machine.file(f"{PATH}/current").exists()
+
+
 def test_a_damaged_installation_never_goes_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +242,6 @@ def test_room_for_synapse_is_600_megabytes(tmp_path: Path, monkeypatch: pytest.M
         ("OSError: [Errno 28] No space left on device", "disk-full", "full"),
         ("SSLError: certificate is not yet valid", "clock", "clock"),
         ("ReadTimeoutError: Read timed out.", "mirror", "broke off"),
-        ("the virtual environment was not created: ensurepip is not available", "unsupported", "3"),
         ("Traceback", "command", "could not install"),
     ],
 )
