@@ -147,7 +147,10 @@ def test_a_python_without_its_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("output", "cause"),
-    [("SyntaxError: a module of Python 2", ""), ("[Errno 28] No space left on device", "disk-full")],
+    [
+        ("SyntaxError: a module of Python 2", ""),
+        ("[Errno 28] No space left on device", "disk-full"),
+    ],
 )
 def test_what_cannot_be_compiled(tmp_path: Path, output: str, cause: str) -> None:
     wheel(tmp_path / "wheels", "1.0")
