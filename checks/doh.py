@@ -17,6 +17,10 @@ _DATA, _HEADERS, _SETTINGS = 0, 1, 4
 _END_STREAM, _END_HEADERS, _PADDED = 0x1, 0x4, 0x8
 _STREAM = 1
 
+END = struct.pack(">BBI", _DATA, _END_STREAM, _STREAM)
+"""What stands before the last part of an answer: a server greets first, and on a bad line what it
+answers may come long after that."""
+
 # Places of header names in HPACK's static table.
 _METHOD_GET, _SCHEME_HTTPS = b"\x82", b"\x87"
 _AUTHORITY, _PATH, _ACCEPT = 1, 4, 19

@@ -118,6 +118,7 @@ def _over_https(probe: str, context: Context, address: str, name: str) -> Probe:
         "sni": server,
         "alpn": doh.ALPN,
         "send": base64.b64encode(asked).decode("ascii"),
+        "until": base64.b64encode(doh.END).decode("ascii"),
         "read": 4096,
     }
     return Probe(id=probe, kind="tls", fields=fields, timeout=_TIMEOUT)

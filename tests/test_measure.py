@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from assistant.onhost import measure, measure_listen
+from assistant.onhost import measure, measure_listen, measure_tls
 from assistant.onhost.measure_errors import ERROR_KINDS, classify
 from assistant.onhost.measure_http import http_target
 
@@ -332,6 +332,27 @@ def test_tls_failures_have_their_own_kinds(serve: Serve, error: str) -> None:
         event = one("tls", host="127.0.0.1", port=port, sni="chat.example.org", timeout=0.5)
     assert event["error"] == error
     assert event["data"]["connected"] and event["data"]["handshake_ms"] >= 0
+
+
+@pytest.mark.parametrize(("until", "got"), [(b"", b"hello "), (b"world", b"hello world")])
+def test_tls_reads_until_the_answer_has_come(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, until: bytes, got: bytes
+) -> None:
+    """A server greets at once; on a bad line its answer comes much later."""
+    monkeypatch.setattr(measure_tls, "_PAUSE", 0.1)
+
+    def serve(sock: socket.socket) -> None:
+        context = authority.context("chat.example.org")
+        with context.wrap_socket(sock, server_side=True) as wrapped:
+            wrapped.sendall(b"hello ")
+            time.sleep(0.5)
+            wrapped.sendall(b"world")
+            silent(wrapped)
+
+    fields = {"until": base64.b64encode(until).decode(), "ca": authority.pem, "read": 99}
+    with server(serve) as port:
+        event = one("tls", host="127.0.0.1", port=port, sni="chat.example.org", **fields)
+    assert base64.b64decode(event["data"]["reply"]) == got
 
 
 def answering(answer: bytes, seen: list[bytes] | None = None) -> Serve:

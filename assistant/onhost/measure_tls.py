@@ -78,9 +78,9 @@ def tls(attempt: Attempt) -> None:
     to trust, and of our own certificate and its key. ``large`` sends a hello of more than one
     packet, ``alpn`` offers a protocol. ``send`` (base64) is written afterwards; ``read`` (bytes) is
     how much of the answer goes to ``data.reply`` (base64) at most; it has ended when nothing comes
-    for a moment. Without them ``settle`` waits a moment to see whether the other side accepts our
-    certificate, which TLS 1.3 tells only after the handshake: a refusal fails as ``tls-handshake``
-    or ``closed``.
+    for a moment, but not before the bytes ``until`` (base64) have come, if given. Without them
+    ``settle`` waits a moment to see whether the other side accepts our certificate, which TLS 1.3
+    tells only after the handshake: a refusal fails as ``tls-handshake`` or ``closed``.
     """
     host, port, name = attempt.text("host"), attempt.port(), attempt.text("sni")
     verify = bool(attempt.probe.get("verify", True))
@@ -116,7 +116,8 @@ def _talk(attempt: Attempt, wrapped: ssl.SSLSocket) -> None:
         wrapped.sendall(attempt.payload("send"))
     wanted = min(MAX_READ, int(attempt.number("read")))
     if wanted > 0:
-        got = _read(attempt, wrapped, wanted)
+        until = attempt.payload("until") if attempt.text("until") else b""
+        got = _read(attempt, wrapped, wanted, until)
         attempt.data["reply"] = base64.b64encode(got).decode("ascii")
     elif attempt.probe.get("settle"):
         wrapped.settimeout(min(_REFUSAL, attempt.left()))
@@ -128,11 +129,12 @@ def _talk(attempt: Attempt, wrapped: ssl.SSLSocket) -> None:
             raise EOFError("closed after the handshake")
 
 
-def _read(attempt: Attempt, wrapped: ssl.SSLSocket, wanted: int) -> bytes:
+def _read(attempt: Attempt, wrapped: ssl.SSLSocket, wanted: int, until: bytes) -> bytes:
     got = b""
     while len(got) < wanted:
-        wrapped.settimeout(min(_PAUSE, attempt.left()) if got else attempt.left())
+        whole = got and until in got
         try:
+            wrapped.settimeout(min(_PAUSE, attempt.left()) if whole else attempt.left())
             part = wrapped.recv(wanted - len(got))
         except OSError:
             if got:
