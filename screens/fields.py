@@ -81,6 +81,14 @@ class TypedInput(Input):
             event.prevent_default()
             event.stop()
             await self.run_action("app.help_page")
+            return
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            # In its turn: Textual itself lets an editing key rise through the whole page first,
+            # where on a slow computer the letters typed after it overtake it.
+            event.prevent_default()
+            event.stop()
+            await self.run_action(binding.action)
+            return
 
 
 class Field(Vertical):

@@ -300,6 +300,24 @@ def test_nothing_typed_is_told_only_when_it_is_needed() -> None:
     run_app(StandInServices(), test, start=empty())
 
 
+def test_letters_do_not_overtake_the_editing_keys_before_them() -> None:
+    """All keys arrive before the first is handled, as from a quick person on a slow computer."""
+
+    async def test(pilot: Any) -> None:
+        await select(pilot, "outside-user")
+        line = page(pilot).query_one("#outside-user", Field)
+        line.value = "debian"
+        await pilot.pause()
+        keys = [("end", None), ("ctrl+u", "\x15"), *((letter, letter) for letter in "operator")]
+        for key, character in keys:
+            pilot.app.post_message(events.Key(key, character))
+        await until(pilot, lambda: line.value.endswith("r"))
+        await pilot.pause(0.3)
+        assert line.value == "operator"
+
+    run_app(StandInServices(), test, start=named())
+
+
 def test_a_public_address_that_comes_late_does_not_land_amid_what_is_typed() -> None:
     """A slow page hears of the address only when the person is three lines further on."""
 
