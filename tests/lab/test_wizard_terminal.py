@@ -117,8 +117,9 @@ class Journey:
         person.sees("Your domain, or a name below it. None yet? Press ?")
         person.terminal.type(self.name)
         person.enters("Yes, this name for ever")
-        # The name is settled once its part folds to one line.
-        person.terminal.wait(person.said("{name}, for ever", name=self.name))
+        # The name itself was there before it was settled.
+        settled = "✓ ok  This is the name, for ever: @anna:{name}"
+        person.terminal.wait(person.said(settled, name=self.name))
 
     def logs_in(self, person: Person, user: str) -> None:
         """The server: where it is, whether it is the right one, what it asks."""
