@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import json
+import os
 import shlex
 import socket
 import string
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import asyncssh
 import pytest
@@ -151,6 +154,19 @@ def test_limits(limits: dict[str, int], raw: bytes) -> None:
         EventParser(**limits).feed(raw)
 
 
+def test_the_program_is_asked_for_once_and_before_anything_else() -> None:
+    early = EventParser()
+    assert early.feed(b"MA1 more\nMA1 ready\n") == [] and not early.wants_more
+    parser = EventParser()
+    assert parser.feed(b'MA1 ready\nMA1 more\n{"event": "a"}\n') == [{"event": "a"}]
+    assert parser.wants_more
+    for first in (b"MA1 ready\nMA1 more\n", b'MA1 ready\n{"event": "a"}\n'):
+        parser = EventParser()
+        parser.feed(first)
+        with pytest.raises(BadOutput):
+            parser.feed(b"MA1 more\n")
+
+
 # --- classification
 
 SSH = Progress(connected=True, spoke_ssh=True)
@@ -285,13 +301,13 @@ def _boot(stdin: bytes) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_boot_skips_a_line_that_sudo_did_not_read_and_runs_the_program() -> None:
-    block = bootstrap.block({"mode": "echo", "text": "中文"}, FAKE_MODULES)
-    done = _boot(b"a password\n" + block)
+    blocks = bootstrap.blocks({"mode": "echo", "text": "中文"}, FAKE_MODULES)
+    done = _boot(b"a password\n" + blocks.request + blocks.program)
     lines = done.stdout.decode().splitlines()
-    assert lines[0] == "MA1 ready"
-    assert json.loads(lines[1])["text"] == "中文"
-    assert json.loads(lines[1])["modules"] == sorted(FAKE_MODULES)
-    assert (json.loads(lines[2])["event"], done.stderr, done.returncode) == ("result", b"", 0)
+    assert lines[:2] == ["MA1 ready", "MA1 more"]
+    assert json.loads(lines[2])["text"] == "中文"
+    assert json.loads(lines[2])["modules"] == sorted(FAKE_MODULES)
+    assert (json.loads(lines[3])["event"], done.stderr, done.returncode) == ("result", b"", 0)
 
 
 def test_boot_ends_quietly_without_a_block() -> None:
@@ -299,9 +315,49 @@ def test_boot_ends_quietly_without_a_block() -> None:
     assert (done.stdout, done.stderr, done.returncode) == (b"MA1 ready\n", b"", 0)
 
 
+@pytest.mark.parametrize("part", [b"", b"MA1 ", b"MA1 9\nelse", b"MA1 9\nsomething"])
+def test_boot_runs_nothing_but_the_program_it_was_promised(part: bytes) -> None:
+    blocks = bootstrap.blocks({"mode": "echo"}, FAKE_MODULES)
+    done = _boot(blocks.request + part)
+    assert (done.stdout, done.returncode) == (b"MA1 ready\nMA1 more\n", 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root keeps programs")
+def test_a_server_of_ours_keeps_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "state" / "program"
+    monkeypatch.setattr(bootstrap, "KEPT", str(kept))
+    blocks = bootstrap.blocks({"mode": "echo", "text": "x"}, FAKE_MODULES)
+    both = blocks.request + blocks.program
+    assert b"MA1 more" in _boot(both).stdout
+    assert not kept.parent.exists(), "nothing is written where nothing was set up"
+    kept.parent.mkdir()
+    assert b"MA1 more" in _boot(both).stdout
+    (file,) = kept.iterdir()
+    assert (kept.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+    alone = _boot(blocks.request)
+    assert alone.returncode == 0
+    assert b"MA1 more" not in alone.stdout and b'"text": "x"' in alone.stdout
+    # One that was cut short or changed is asked for again, and mended.
+    whole = file.read_bytes()
+    for damage in (whole[:-1], b"", whole[:20] + b"x" + whole[21:]):
+        file.write_bytes(damage)
+        assert _boot(blocks.request).returncode == 1
+        assert b'"text": "x"' in _boot(both).stdout
+        assert file.read_bytes() == whole
+    # Programs of other versions go, the oldest first.
+    for number in range(20):
+        (kept / f"old-{number}").write_bytes(b"")
+    file.unlink()
+    _boot(both)
+    assert len(list(kept.iterdir())) == 8 and file.exists()
+
+
 def test_a_program_that_breaks_says_where_but_not_on_what() -> None:
-    done = _boot(bootstrap.block({"mode": "raise", "secret": "hunter2"}, FAKE_MODULES))
-    event = json.loads(done.stdout.splitlines()[1])
+    blocks = bootstrap.blocks({"mode": "raise", "secret": "hunter2"}, FAKE_MODULES)
+    done = _boot(blocks.request + blocks.program)
+    event = json.loads(done.stdout.splitlines()[2])
     assert (event["event"], event["cause"], done.returncode) == ("error", "unknown", 1)
     assert any("main" in line for line in event["tail"])
     assert b"hunter2" not in done.stdout + done.stderr
@@ -319,15 +375,18 @@ def test_a_request_gets_every_module_it_can_come_to_import(mode: str) -> None:
     """Each module is imported from memory alone, as on a host."""
     given = sources.sources_for(mode)
     assert len(given) < len(sources.sources())
+    loader, found, _ = bootstrap.LOADER.partition("try:\n    from assistant.onhost.main")
+    assert found
     script = (
-        f"payload = __import__('json').load(__import__('sys').stdin)\n"
-        f"{bootstrap.LOADER.partition('try:')[0]}"
+        "import json, sys\npayload = json.loads(sys.stdin.buffer.readline())\n"
+        f"{loader}"
         "import importlib\nfor name in sorted(modules): importlib.import_module(name)\n"
     )
+    sent = bootstrap.blocks({}, given).program
+    digest = hashlib.sha256(sent.partition(b"\n")[2]).hexdigest()
     done = subprocess.run(
         [sys.executable, "-I", "-c", script],
-        input=json.dumps({"modules": dict(given)}),
-        text=True,
+        input=json.dumps({"digest": digest, "kept": "/nowhere"}).encode() + b"\n" + sent,
         capture_output=True,
         check=False,
     )

@@ -12,6 +12,9 @@ from assistant.text.clean import clean_lines
 READY = b"MA1 ready"
 """The line the bootstrap prints before anything of ours: what came before is the host's noise."""
 
+MORE = b"MA1 more"
+"""The line with which it asks for the rest of our program, at most once and before any event."""
+
 MAX_NOISE = 64 * 1024
 """Bytes a host may print before our program starts (greetings, warnings of a login shell)."""
 
@@ -38,6 +41,7 @@ class EventParser:
         max_events: int = MAX_EVENTS,
     ) -> None:
         self.ready = False
+        self.wants_more = False
         self._max_line = max_line
         self._max_noise = max_noise
         self._max_total = max_total
@@ -85,6 +89,9 @@ class EventParser:
                 self.ready = True
                 text = text[: -len(READY)]
             self._noise += text + b"\n" if text else b""
+            return None
+        if line == MORE and not self._events and not self.wants_more:
+            self.wants_more = True
             return None
         self._total += len(line) + 1
         self._events += 1

@@ -35,6 +35,8 @@ class _Started:
     command: Channel
     parser: EventParser
     first: list[dict[str, Any]]
+    program: bytes
+    """The block that is sent when the host asks for it."""
 
 
 class Session:
@@ -92,13 +94,13 @@ class Session:
         modules = self._modules
         if modules is None:
             modules = sources.sources_for(str(request.get("mode", "")))
-        block = bootstrap.block(request, modules)
+        blocks = bootstrap.blocks(request, modules)
         async with self._reporting():
-            started = await self._start(block)
+            started = await self._start(blocks)
             if started is None:
                 yield {"event": "preparing", "what": "python3"}
                 await self._install_python()
-                started = await self._start(block)
+                started = await self._start(blocks)
                 if started is None:
                     raise program.ended_early("no-python", self.place)
             try:
@@ -112,7 +114,7 @@ class Session:
             finally:
                 await started.command.close()
 
-    async def _start(self, block: bytes) -> _Started | None:
+    async def _start(self, blocks: bootstrap.Blocks) -> _Started | None:
         """Start the program, asking for a sudo password if one is needed. None: no python3."""
         while True:
             become, password = self._become, self._sudo
@@ -122,16 +124,16 @@ class Session:
                 parser = EventParser()
                 if password is None:
                     # at once, without waiting for the start: this saves a round trip
-                    command.write(block)
+                    command.write(blocks.request)
                 else:
                     # sudo may refuse it and then reads on: it must not read the block
                     command.write(password.reveal().encode() + b"\n")
                 first = await self._until_ready(command, parser)
                 if first is not None:
                     if password is not None:
-                        command.write(block)
+                        command.write(blocks.request)
                     kept = True
-                    return _Started(command, parser, first)
+                    return _Started(command, parser, first, blocks.program)
                 status = await command.finished()
                 cause = program.judge(command.stderr, status, become, parser.noise)
                 if cause == "no-python":
@@ -177,7 +179,11 @@ class Session:
         command, events = started.command, started.first
         loop = asyncio.get_running_loop()
         deadline = loop.time() + idle
+        sent = False
         while True:
+            if started.parser.wants_more and not sent:
+                command.write(started.program)
+                sent = True
             for event in events:
                 yield event
             if events:
