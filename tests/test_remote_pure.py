@@ -351,7 +351,32 @@ def test_a_server_of_ours_keeps_the_program(
         (kept / f"old-{number}").write_bytes(b"")
     file.unlink()
     _boot(both)
-    assert len(list(kept.iterdir())) == 8 and file.exists()
+    assert len(list(kept.iterdir())) == 16 and file.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root keeps programs")
+def test_a_kept_program_is_kept_compiled_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "state" / "program"
+    kept.parent.mkdir()
+    monkeypatch.setattr(bootstrap, "KEPT", str(kept))
+    blocks = bootstrap.blocks({"mode": "echo", "text": "x"}, FAKE_MODULES)
+    told = _boot(blocks.request + blocks.program).stdout.partition(b"MA1 more\n")[2]
+    (source,) = kept.iterdir()
+    assert _boot(blocks.request).stdout.endswith(told)
+    (compiled,) = set(kept.iterdir()) - {source}
+    whole = compiled.read_bytes()
+    assert compiled.stat().st_mode & 0o777 == 0o600
+    # What is run is this: with another text in it, the program says another text.
+    data = whole[32:].replace(b"modules", b"molecul")
+    compiled.write_bytes(hashlib.sha256(data).digest() + data)
+    assert b'"molecul"' in _boot(blocks.request).stdout
+    # One that was cut short or changed is made anew.
+    for damage in (whole[:-1], b"", whole[:31], whole[:40] + b"x" + whole[41:]):
+        compiled.write_bytes(damage)
+        assert _boot(blocks.request).stdout.endswith(told)
+        assert compiled.read_bytes() == whole
 
 
 def test_a_program_that_breaks_says_where_but_not_on_what() -> None:

@@ -94,9 +94,9 @@ def test_while_it_works_it_tells_what_and_how_far_and_enter_does_nothing() -> No
     async def test(pilot: Any) -> None:
         await shown(pilot, "PostgreSQL")
         await shown(pilot, "so far")
-        assert shows(pilot, "Setting up PostgreSQL …")
-        assert shows(pilot, "Closing the laptop is safe")
-        assert shows(pilot, f"13 of {TOTAL} things are set up on outside.")
+        await shown(pilot, "Setting up PostgreSQL …")
+        await shown(pilot, "Closing the laptop is safe")
+        await shown(pilot, f"13 of {TOTAL} things are set up on outside.")
         assert pilot.app.screen.query_one("#primary").display is False
         await pilot.press("enter")
         await pilot.pause()

@@ -42,8 +42,9 @@ from importlib.machinery import ModuleSpec
 class Streamed:
     """Imports modules from memory."""
 
-    def __init__(self, sources):
+    def __init__(self, sources, compiled):
         self.sources = sources
+        self.compiled = compiled
 
     def find_spec(self, name, path=None, target=None):
         if name not in self.sources:
@@ -56,7 +57,8 @@ class Streamed:
 
     def exec_module(self, module):
         name = module.__name__
-        exec(compile(self.sources[name], "<" + name + ">", "exec"), module.__dict__)
+        code = self.compiled.get(name) or compile(self.sources[name], "<" + name + ">", "exec")
+        exec(code, module.__dict__)
 
     def get_source(self, name):
         return self.sources[name]
@@ -74,38 +76,42 @@ if sys.version_info < (3, 10):
          " or Ubuntu 22.04 or later." % sys.version_info[:2], [])
 
 
-def is_it(data):
-    import hashlib
-    return hashlib.sha256(data).hexdigest() == payload["digest"]
+import hashlib
+import json
+import zlib
 
 
-def kept(folder):
+def read(name):
     try:
-        with open(os.path.join(folder, payload["digest"]), "rb") as file:
-            data = file.read()
+        with open(os.path.join(payload["kept"], name), "rb") as file:
+            return file.read()
     except OSError:
-        return None
-    return data if is_it(data) else None
+        return b""
 
 
-def keep(folder, data):
+def keep(name, data):
     # Only on a server that was set up: elsewhere nothing is changed before the person agrees.
+    folder = payload["kept"]
     if os.geteuid() != 0 or not os.path.isdir(os.path.dirname(folder)):
         return
     fresh = os.path.join(folder, ".%d" % os.getpid())
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
         places = [os.path.join(folder, name) for name in os.listdir(folder)]
-        for place in sorted(places, key=os.path.getmtime)[:-7]:
+        for place in sorted(places, key=os.path.getmtime)[:-15]:
             os.unlink(place)
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
-        os.rename(fresh, os.path.join(folder, payload["digest"]))
+        os.rename(fresh, os.path.join(folder, name))
     except OSError:
         try:
             os.unlink(fresh)
         except OSError:
             pass
+
+
+def is_it(data):
+    return hashlib.sha256(data).hexdigest() == payload["digest"]
 
 
 def given():
@@ -115,19 +121,32 @@ def given():
     data = f.read(n)
     if not is_it(data):
         sys.exit(1)  # the assistant left, or the line broke
-    keep(payload["kept"], data)
+    keep(payload["digest"], data)
     return data
 
 
-import json
-import zlib
-packed = kept(payload["kept"])
-if packed is None:
+def compiled(modules):
+    """What this Python makes of a kept program: making it anew takes a quarter of a re-apply."""
+    import marshal
+    from importlib.util import MAGIC_NUMBER
+    name = payload["digest"] + "." + MAGIC_NUMBER.hex()
+    data = read(name)
+    if data[:32] == hashlib.sha256(data[32:]).digest():
+        return marshal.loads(data[32:])
+    made = {one: compile(text, "<" + one + ">", "exec") for one, text in modules.items()}
+    data = marshal.dumps(made)
+    keep(name, hashlib.sha256(data).digest() + data)
+    return made
+
+
+packed = read(payload["digest"])
+is_kept = is_it(packed)
+if not is_kept:
     packed = given()
 modules = json.loads(zlib.decompress(packed).decode("ascii"))
 sources = {"assistant": ""}
 sources.update(modules)
-sys.meta_path.insert(0, Streamed(sources))
+sys.meta_path.insert(0, Streamed(sources, compiled(modules) if is_kept else {}))
 try:
     from assistant.onhost.main import main
     code = main(payload["request"], modules)
