@@ -16,6 +16,7 @@ from textual.widgets import Input
 from assistant.answers import relevant
 from assistant.decision import Verdict
 from assistant.drafting import with_option
+from assistant.errors import AssistantError
 from assistant.options import OPTIONS, Topology, acknowledged
 from assistant.recommendation import Recommendation, recommend
 from assistant.steps import Step
@@ -32,6 +33,8 @@ from screens.words import Words, say
 
 if TYPE_CHECKING:
     from assistant.draft import Draft
+    from assistant.setup import Setup
+    from screens.services import Services
 
 
 def stand_in(advice: Recommendation, option: int) -> int | None:
@@ -40,6 +43,17 @@ def stand_in(advice: Recommendation, option: int) -> int | None:
         if item.option != option and item.verdict is not Verdict.RULED_OUT:
             return item.option
     return None
+
+
+def running(services: Services, name: str) -> Setup | None:
+    """The saved setup of that name when it was applied already; None: nothing runs that we know."""
+    if not name:
+        return None
+    try:
+        setup = services.load_setup(name)
+    except AssistantError:
+        return None  # the page that saves says what is wrong with it
+    return setup if any(entry.what == "applied" for entry in setup.history) else None
 
 
 class Drawing(Widget):
@@ -115,6 +129,7 @@ class AdvicePage(Page):
         self._advice = recommend(answers)
         self._standings = standings(answers)
         self._option: int = draft.option or self._advice.first
+        self._serves: Setup | None = None
 
     def body(self) -> ComposeResult:
         """The option that is looked at, and all four beside or below it."""
@@ -134,6 +149,7 @@ class AdvicePage(Page):
 
     def on_mount(self) -> None:
         """The first choice, or what was chosen before."""
+        self._serves = running(self.assistant.services, self.draft.setup)
         self._show()
 
     # -- what is shown ---------------------------------------------------------
@@ -147,9 +163,27 @@ class AdvicePage(Page):
         return self._standing.verdict is Verdict.RULED_OUT
 
     @property
+    def _cannot_follow(self) -> Message | None:
+        """Why the service that runs cannot become the option that is looked at."""
+        present = self._serves
+        if present is None:
+            return None
+        # it brings all that plans are made of: only where there is a service already
+        from assistant.changelimits import POSSIBLE, impossible
+
+        if self._option in (present.option, *POSSIBLE[present.option]):
+            return None
+        return impossible(present, self._option)
+
+    @property
+    def _barred(self) -> bool:
+        """Whether one cannot go on with the option that is looked at."""
+        return self._ruled_out or self._cannot_follow is not None
+
+    @property
     def _asks(self) -> bool:
         """Whether the option that is looked at wants an acknowledgement typed."""
-        return OPTIONS[self._option].acknowledgement is not None and not self._ruled_out
+        return OPTIONS[self._option].acknowledgement is not None and not self._barred
 
     @property
     def _accepted(self) -> bool:
@@ -211,8 +245,19 @@ class AdvicePage(Page):
 
     def _later_words(self) -> Message | None:
         """Why one cannot go on with the option that is looked at, and what can be done instead."""
+        if (why := self._cannot_follow) is not None and self._serves is not None:
+            return msg(
+                "Your service runs as option {number} and cannot become this one. {why}",
+                number=self._serves.option,
+                why=why,
+            )
         if not self._ruled_out:
             return None
+        if self._serves is not None and self._serves.option == self._option:
+            return msg(
+                "Your service runs as this option and can stay so, but with these answers we would"
+                " not advise it today. Below you see which answer speaks against it."
+            )
         return msg(
             "It cannot be chosen with your answers. Below you see which answer rules it out:"
             " change that one, and it comes back."
@@ -223,7 +268,11 @@ class AdvicePage(Page):
     @property
     def _way_on(self) -> int | None:
         """The option that one goes on with from here."""
-        return stand_in(self._advice, self._option) if self._ruled_out else self._option
+        if not self._barred:
+            return self._option
+        if self._serves is not None:
+            return self._serves.option
+        return stand_in(self._advice, self._option)
 
     @property
     def primary(self) -> Message | None:

@@ -320,7 +320,7 @@ def run_app(
     asyncio.run(go())
 
 
-async def until(pilot: Any, true: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(pilot: Any, true: Callable[[], bool], seconds: float = 15.0) -> None:
     """Let the app work until something is true; fails with the screen's text when it never is."""
     for _ in range(int(seconds / 0.02)):
         await pilot.pause()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -10,8 +11,10 @@ from rich.cells import cell_len
 from textual.widgets import Input
 
 from assistant.answers import Answers
+from assistant.drafting import draft_from_setup
 from assistant.options import OPTIONS, Link, LinkKind, NameSource, Node, NodeKind, Side, Topology
 from assistant.recommendation import recommend
+from assistant.setup import HistoryEntry, with_history
 from assistant.steps import Step
 from assistant.text import Message, msg, render
 from screens.advice import AdvicePage, stand_in
@@ -19,6 +22,7 @@ from screens.questions import QuestionsPage
 from screens.story import told
 from screens.story_view import StoryLine
 from screens.topology import BORDER, SIDE_BY_SIDE, draw
+from tests.option_setups import setup
 from tests.screens_stand_in import (
     StandInServices,
     run_app,
@@ -327,3 +331,40 @@ def test_the_draft_of_a_ruled_out_option_is_not_gone_on_with() -> None:
         await until(pilot, lambda: services.draft is not None and services.draft.option == 1)
 
     run_app(services, test, start=draft(Step.ADVICE, answers=ANSWERS, option=4))
+
+
+def test_a_service_that_runs_goes_on_only_with_what_it_can_become() -> None:
+    before = with_history(
+        setup(2), HistoryEntry(at=datetime(2026, 1, 2, tzinfo=UTC), what="applied")
+    )
+    services = StandInServices(setups={before.name: before})
+
+    async def test(pilot: Any) -> None:
+        for option in (1, 3, 4):
+            await pilot.press(str(option))
+            await until(pilot, lambda o=option: f"Option {o}:" in screen_text(pilot.app))  # type: ignore[misc]
+            text = " ".join(screen_text(pilot.app).split())
+            assert "Your service runs as option 2 and cannot become this one." in text
+            assert "Start a new setup" in text
+            assert "Go on with option 2 ⏎" in text
+            assert not page(pilot).query_one("#acknowledge").display
+        await pilot.press("enter")
+        await until(pilot, lambda: services.draft is not None and services.draft.option == 2)
+
+    start = draft_from_setup(before, Step.ADVICE).model_copy(update={"answers": TWO})
+    run_app(services, test, start=start)
+
+
+def test_a_service_that_runs_may_stay_what_it_is_whatever_is_answered_later() -> None:
+    before = with_history(
+        setup(2), HistoryEntry(at=datetime(2026, 1, 2, tzinfo=UTC), what="applied")
+    )
+    services = StandInServices(setups={before.name: before})
+
+    async def test(pilot: Any) -> None:
+        text = " ".join(screen_text(pilot.app).split())
+        assert "Your service runs as this option and can stay so" in text
+        assert "Go on with option 2 ⏎" in text
+
+    start = draft_from_setup(before, Step.ADVICE).model_copy(update={"answers": THREE})
+    run_app(services, test, start=start)

@@ -57,7 +57,7 @@ def shows(pilot: Any, text: str) -> bool:
     return " ".join(text.split()) in " ".join(screen_text(pilot.app).split())
 
 
-async def shown(pilot: Any, text: str, seconds: float = 5.0) -> None:
+async def shown(pilot: Any, text: str, seconds: float = 15.0) -> None:
     await until(pilot, lambda: shows(pilot, text), seconds)
 
 

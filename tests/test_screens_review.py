@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from assistant.run import HostPreview
@@ -44,6 +45,12 @@ def shows(pilot: Any, text: str) -> bool:
 
 async def shown(pilot: Any, text: str) -> None:
     await until(pilot, lambda: shows(pilot, text))
+
+
+def seconds_shown(pilot: Any) -> int:
+    """How long it has been looking, as the screen tells; 0 when it does not."""
+    found = re.search(r"… (\d+) s", screen_text(pilot.app))
+    return int(found[1]) if found else 0
 
 
 def with_conflict(*more: dict[str, Any]) -> StandInServices:
@@ -97,9 +104,9 @@ def test_a_slow_look_that_is_left_goes_on_and_is_found_again() -> None:
     async def test(pilot: Any) -> None:
         await shown(pilot, "Looking at your servers")
         pilot.app.work.began -= 10
-        await shown(pilot, "… 10 s")
+        await until(pilot, lambda: seconds_shown(pilot) >= 10)
         pilot.app.go_to(DRAFT)
-        await shown(pilot, "… 1")
+        await until(pilot, lambda: seconds_shown(pilot) >= 10)
         services.release("preview")
         await shown(pilot, "What will be done")
         assert len(services.called("preview")) == 1
