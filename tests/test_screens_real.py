@@ -22,8 +22,9 @@ from assistant.run import with_canary
 from assistant.setup import RELEASES, Host, Login, Role, Settings, Setup, with_findings
 from assistant.steps import Step
 from assistant.store import open_setup, read_setup
+from screens.kept import settings_from
 from screens.reaching import ORDER, step_of
-from screens.real import RealServices, settings_from
+from screens.real import RealServices
 from screens.services import ReachStep
 from tests.remote_sshd import new_key, running_sshd
 from tests.screens_values import (
