@@ -448,7 +448,7 @@ def test_the_program_keeps_its_state_and_says_what_it_did(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "token").write_text(TOKEN + "\n")
+    (tmp_path / "token").write_text(f"# rfc2136 home-key\n{TOKEN}\n")
     config = tmp_path / "dyndns.json"
     config.write_text(json.dumps({**server.config(), "ask": {}}))
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))

@@ -201,6 +201,26 @@ def test_a_given_secret_replaces_the_old_one_only_when_given(host: Root) -> None
     assert host.path("/srv/token").read_text() == "second-token"
 
 
+def test_a_given_secret_is_not_used_for_other_settings(host: Root) -> None:
+    def of(provider: str) -> Secret:
+        return Secret(
+            path="/srv/token", name="token", form="provided", prefix=f"# {provider}\n", suffix="\n"
+        )
+
+    host.apply(of("one"), secrets={"token": "first-token"})
+    assert host.inspect(of("one"))["secret:/srv/token"]["action"] == "none"
+    looked = host.inspect(of("two"))["secret:/srv/token"]
+    assert (looked["action"], "a new value is needed" in looked["summary"]) == ("update", True)
+    refused = host.apply(File(path="/etc/new", content="x"), of("two"))
+    assert (refused[0]["event"], refused[0]["cause"]) == ("error", "missing-secret")
+    assert not host.path("/etc/new").exists()
+    assert host.path("/srv/token").read_text() == "# one\nfirst-token\n"
+    host.apply(of("two"), secrets={"token": "second-token"})
+    assert host.path("/srv/token").read_text() == "# two\nsecond-token\n"
+    host.apply(of("two"))
+    assert host.path("/srv/token").read_text() == "# two\nsecond-token\n"
+
+
 @pytest.mark.parametrize(
     ("number", "cause"), [(errno.ENOSPC, "disk-full"), (errno.EROFS, "read-only")]
 )

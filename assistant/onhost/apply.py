@@ -14,6 +14,7 @@ from assistant.onhost.events import Emit
 from assistant.onhost.handler import Found, HostError
 from assistant.onhost.inspect import KEPT, look, look_at_all, planned_resources, state_event
 from assistant.onhost.journal import Journal, Numbered
+from assistant.onhost.kinds.secret_files import not_given, of_these_settings
 from assistant.onhost.lock import BusyError, Lock, holder
 from assistant.onhost.machine import HostMachine
 from assistant.onhost.paths import Paths, checked_run
@@ -81,9 +82,9 @@ def _refuse_missing_secrets(
     for resource in resources:
         if not isinstance(resource, Secret) or resource.form != "provided":
             continue
-        if not secrets.get(resource.name) and not read_file(paths.real(resource.path)):
-            text = f"The secret {resource.name} is not on this host yet and was not given."
-            raise HostError("missing-secret", text)
+        data = read_file(paths.real(resource.path))
+        if not secrets.get(resource.name) and not (data and of_these_settings(resource, data)):
+            raise not_given(resource)
 
 
 def _settled(resource: Resource, found: Found, seconds: float) -> dict[str, Any]:

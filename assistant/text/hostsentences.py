@@ -11,7 +11,7 @@ SENTENCES: tuple[str, ...] = (
     # the engine
     "Another run ({run}) is under way on this host since {begun} UTC. Wait for its end.",
     "Edited by hand since the last apply: {names}. Nothing was changed; decide on each.",
-    "The secret {name} is not on this host yet and was not given.",
+    "The secret {name} is not on this host yet, or for other settings than now, and was not given.",
     "A fault in the assistant's program on the host ({error}).",
     "{id} was edited by hand while the run was under way.",
     "The run was cut off before its end, by a restart of the host or because it was ended."

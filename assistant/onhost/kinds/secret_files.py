@@ -31,6 +31,8 @@ class SecretHandler:
         wanted = _given(resource, machine)
         if wanted is not None and wanted != data:
             return Found("update", "another value was given")
+        if not of_these_settings(resource, data):
+            return Found("update", "it is for other settings; a new value is needed")
         wrong = placing.attribute_change(
             machine, info, resource.owner, resource.group, resource.mode
         )
@@ -45,7 +47,7 @@ class SecretHandler:
             raise HostError("conflict", f"{resource.path} is in the way of a secret.")
         data = disk.read_file(machine.path(resource.path)) if kind == "file" else None
         machine.receipt({"path": resource.path})
-        if data and wanted in (None, data):
+        if data and wanted in (None, data) and of_these_settings(resource, data):
             # Without writing it again: a key must never be at risk for the sake of its mode.
             self._correct(resource, machine)
             return Done(found.summary)
@@ -77,6 +79,17 @@ class SecretHandler:
         return Kept(f"the secret {receipt['path']} stays")
 
 
+def of_these_settings(resource: Secret, data: bytes) -> bool:
+    """Whether what a file holds goes with what is planned to stand around the value.
+
+    A token that was given for one provider must not be used with another.
+    """
+    before, after = resource.prefix.encode(), resource.suffix.encode()
+    value = len(data) - len(before) - len(after)
+    fits = value > 0 and data.startswith(before) and data.endswith(after)
+    return fits or resource.form != "provided"
+
+
 def _given(resource: Secret, machine: Machine) -> bytes | None:
     if resource.form != "provided":
         return None
@@ -88,13 +101,21 @@ def _given(resource: Secret, machine: Machine) -> bytes | None:
 
 def _made(resource: Secret) -> bytes:
     if resource.form == "provided":
-        text = f"The secret {resource.name} is not on this host yet and was not given."
-        raise HostError("missing-secret", text)
+        raise not_given(resource)
     if resource.form == "synapse-signing-key":
         version = "".join(secrets.choice(string.ascii_letters) for _ in range(4))
         seed = base64.b64encode(secrets.token_bytes(32)).decode("ascii").rstrip("=")
         return f"ed25519 a_{version} {seed}\n".encode("ascii")
     return (resource.prefix + secrets.token_urlsafe(resource.length) + resource.suffix).encode()
+
+
+def not_given(resource: Secret) -> HostError:
+    """What is said when a value is needed that only the person has."""
+    text = (
+        f"The secret {resource.name} is not on this host yet, or for other settings than now, "
+        "and was not given."
+    )
+    return HostError("missing-secret", text)
 
 
 HANDLERS: dict[str, Handler[Any]] = {"secret": SecretHandler()}

@@ -73,12 +73,25 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
             requirements=(requirement(provider),),
             pip_conf=pip_conf(setup, host),
         ),
-        Secret(title="Dynamic DNS: token", name="dyndns-token", form="provided", path=TOKEN),
+        _token(provider),
         program,
         settings,
         service,
         timer,
         Service(title="Dynamic DNS", unit=f"{UNIT}.timer", after=(timer.id, service.id)),
+    )
+
+
+def _token(provider: DnsProvider) -> Secret:
+    """The token, below a line that says whose it is: another one's is not used in its place."""
+    login = provider.update.key_name if provider.update else provider.account
+    return Secret(
+        title="Dynamic DNS: token",
+        name="dyndns-token",
+        form="provided",
+        path=TOKEN,
+        prefix=f"# {provider.name} {login}\n",
+        suffix="\n",
     )
 
 

@@ -87,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     config = json.loads(args.config.read_text("utf-8"))
     path = Path(os.environ["STATE_DIRECTORY"], "state.json")
-    token = Path(os.environ["CREDENTIALS_DIRECTORY"], "token").read_text("utf-8").strip()
+    given = Path(os.environ["CREDENTIALS_DIRECTORY"], "token").read_text("utf-8")
+    token = given.strip().rpartition("\n")[2]  # below the line that says whose it is
     state = load(path)
     try:
         done = round_(config, token, state, time.time())
