@@ -270,6 +270,11 @@ class Lab(Sides):
         """Remove the records of that type (None: all) at `name`."""
         await self._names.delete(name, type)
 
+    async def dns_keys(self, key: Tsig, narrow_key: Tsig) -> None:
+        """Let these keys change records (see :class:`Names`), as if the domain had moved."""
+        await self._names.take_keys(key, narrow_key)
+        self.facts = replace(self.facts, tsig=key, tsig_txt=narrow_key)
+
     async def scan(
         self,
         name: str,

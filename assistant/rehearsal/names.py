@@ -87,12 +87,14 @@ class Resolver:
 class Names:
     """The DNS servers. `key` may change everything, `narrow_key` only TXT records.
 
-    `two_sided` adds a second resolver, the one of the inside.
+    These two are for the setups; the lab has a key of its own. `two_sided` adds a second resolver,
+    the one of the inside.
     """
 
     def __init__(self, services: ServicesRoot, zones: Sequence[str], two_sided: bool) -> None:
         self._services = services
         self.zones = tuple(zones)
+        self._own_key = new_tsig("lab-key", zones[0])
         self.key = new_tsig("operator-key", zones[0])
         self.narrow_key = new_tsig("certificate-key", zones[0])
         self._knot = Daemon("The authoritative DNS server", services.log("knot"))
@@ -108,7 +110,7 @@ class Names:
         served = _with_parents([*self.zones, LAB_ZONE])
         for zone in served:
             (lab / "zones" / _zone_file(zone)).write_text(_zone_text(zone, served))
-        (lab / "knot.conf").write_text(self._knot_conf(served))
+        self._write_conf(served)
         (lab / "root.hints").write_text(
             f". 3600 NS {SERVER_NAME}.\n{SERVER_NAME}. 3600 A {AUTHORITATIVE.ipv4}\n"
             f"{SERVER_NAME}. 3600 AAAA {AUTHORITATIVE.ipv6}\n"
@@ -123,6 +125,15 @@ class Names:
         for resolver in self._resolvers:
             await resolver.stop()
         await self._knot.stop()
+
+    async def take_keys(self, key: Tsig, narrow_key: Tsig) -> None:
+        """Take changes by these two from now on, and by the two before no longer."""
+        self.key, self.narrow_key = key, narrow_key
+        self._write_conf(_with_parents([*self.zones, LAB_ZONE]))
+        await self._services.run(["/usr/sbin/knotc", "-c", "/lab/knot.conf", "reload"])
+
+    def _write_conf(self, served: Sequence[str]) -> None:
+        (self._services.folder / "knot.conf").write_text(self._knot_conf(served))
 
     async def set(self, name: str, kind: str, values: Sequence[str], ttl: int) -> None:
         """Make `values` all there is of `kind` at `name`, for the resolver too (ttl in seconds)."""
@@ -147,7 +158,7 @@ class Names:
         return max(fitting, key=len)
 
     def _update(self, name: str) -> dns.update.UpdateMessage:
-        keyring = dns.tsigkeyring.from_text({self.key.name: self.key.secret})
+        keyring = dns.tsigkeyring.from_text({self._own_key.name: self._own_key.secret})
         return dns.update.UpdateMessage(
             self._zone_of(name), keyring=keyring, keyalgorithm=dns.tsig.HMAC_SHA256
         )
@@ -166,7 +177,7 @@ class Names:
     def _knot_conf(self, served: Sequence[str]) -> str:
         keys = "".join(
             f"  - id: {key.name}\n    algorithm: {key.algorithm}\n    secret: {key.secret}\n"
-            for key in (self.key, self.narrow_key)
+            for key in (self._own_key, self.key, self.narrow_key)
         )
         zones = "".join(
             f'  - domain: "{zone}"\n    file: "{_zone_file(zone)}"\n'
@@ -187,7 +198,7 @@ database:
 key:
 {keys}acl:
   - id: all-records
-    key: {self.key.name}
+    key: [ {self._own_key.name}, {self.key.name} ]
     action: [update, transfer]
   - id: only-txt
     key: {self.narrow_key.name}

@@ -11,11 +11,14 @@ import pytest
 
 from assistant import change, run
 from assistant.options import OPTIONS
+from assistant.plan.records import HOME_TTL
 from assistant.rehearsal.lab import LabHost
+from assistant.rehearsal.names import new_tsig
 from assistant.rehearsal.practice import HOME_PORT, practice_host
 from assistant.remote import NoCredentials
-from assistant.setup import Role
+from assistant.setup import DnsProvider, DnsUpdate, Role
 from tests.lab.conftest import Practice
+from tests.lab.renewal import renewed
 from tests.lab.stocked import stocked_image
 from tests.lab.story import Story, telling
 
@@ -24,8 +27,14 @@ OTHER_PORT = 31337
 
 @pytest.fixture(scope="module")
 def story(practice: Practice) -> Iterator[Story]:
+    facts = practice.lab.facts
     with telling(practice) as told:
         yield told
+        told.run(practice.lab.dns_keys(facts.tsig, facts.tsig_txt))
+
+
+def test_a_certificate_proved_over_http_renews_itself(story: Story) -> None:
+    story.run(renewed(story.practice.lab, story.hosts["outside"].name, story.setup.server_name))
 
 
 def test_a_spare_name(story: Story) -> None:
@@ -89,6 +98,32 @@ def test_another_port(story: Story) -> None:
 def test_links_are_wrapped(story: Story) -> None:
     first = change.set_link(story.setup, "home", "wrapped")
     story.change(change.set_link(first.setup, "outside", "wrapped"))
+
+
+def test_another_dns_provider(story: Story) -> None:
+    """Its keys are taken from then on, those of the old one are not; nobody gives a key twice."""
+    lab = story.practice.lab
+    both = [new_tsig(name, lab.facts.zone) for name in ("moved-key", "moved-certificate-key")]
+    story.run(lab.dns_keys(*both))
+    everything, only_txt = (
+        DnsUpdate(server=key.server, key_name=key.name, algorithm=key.algorithm.upper())
+        for key in both
+    )
+    changed = change.change_provider(story.setup, DnsProvider(name="rfc2136", update=everything))
+    proved = changed.setup.settings.model_copy(update={"dns_update": only_txt})
+    story.change(change.Change(changed.setup.model_copy(update={"settings": proved}), changed.todo))
+    story.run(renewed(lab, story.hosts["inside"].name, story.setup.server_name))
+
+    async def redial() -> None:
+        before = lab.home.wan_ipv4
+        await lab.home.redial()
+        assert lab.home.wan_ipv4 != before
+        for talk in story.talks:
+            talk.say("a")
+            talk.say("b")
+            await talk.arrived(HOME_TTL + 60.0)
+
+    story.run(redial())
 
 
 def test_another_address(story: Story) -> None:
