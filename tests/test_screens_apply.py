@@ -80,7 +80,7 @@ def test_from_start_to_a_good_end_and_on() -> None:
     async def test(pilot: Any) -> None:
         await shown(pilot, "Everything is set up")
         await shown(pilot, f"All {TOTAL} things are set up.")
-        assert shows(pilot, "Prove that a message arrives")
+        await shown(pilot, "Prove that a message arrives")
         assert services.called("apply") == [(SETUP_NAME, {})]
         await pilot.press("enter")
         await until(pilot, lambda: services.draft is not None and services.draft.step == "finish")
@@ -198,7 +198,7 @@ def test_last_time_it_failed_so_it_asks_first() -> None:
 
     async def test(pilot: Any) -> None:
         await shown(pilot, "Last time it ended early")
-        assert shows(pilot, "rent a larger disk")
+        await shown(pilot, "rent a larger disk")
         assert services.called("apply") == []
         await pilot.press("enter")
         await shown(pilot, "Everything is set up")
@@ -211,10 +211,10 @@ def test_a_failure_is_told_with_its_cause_and_what_to_do() -> None:
 
     async def test(pilot: Any) -> None:
         await shown(pilot, "It did not come to its end")
-        assert shows(pilot, "Synapse on outside: The disk of the server is full.")
-        assert shows(pilot, "Free some space on the server")
-        assert shows(pilot, "No space left on device")
-        assert shows(pilot, ODD_SHOWN)
+        await shown(pilot, "Synapse on outside: The disk of the server is full.")
+        await shown(pilot, "Free some space on the server")
+        await shown(pilot, "No space left on device")
+        await shown(pilot, ODD_SHOWN)
         services.events.clear()
         services.results.clear()
         await pilot.press("enter")
@@ -231,7 +231,7 @@ def test_a_server_that_does_not_answer_and_then_does() -> None:
 
     async def test(pilot: Any) -> None:
         await shown(pilot, "The server outside gave no answer.")
-        assert shows(pilot, "Nothing new was changed.")
+        await shown(pilot, "Nothing new was changed.")
         del services.errors["apply"], services.events["apply"]
         await pilot.press("r")
         await shown(pilot, "Everything is set up")
@@ -306,7 +306,7 @@ def test_stop_asks_first_and_tells_the_servers() -> None:
         )
         services.release("apply")
         await shown(pilot, "Stopped, as you asked")
-        assert shows(pilot, "Go on setting it up")
+        await shown(pilot, "Go on setting it up")
 
     services.events["apply"] = APPLY_EVENTS[:6]
     run_app(services, test, start=DRAFT)
@@ -352,7 +352,7 @@ def test_undo_needs_the_name_typed() -> None:
         await pilot.press("enter")
         await shown(pilot, "Everything was taken back")
         assert services.called("undo") == [(SETUP_NAME,)]
-        assert shows(pilot, "One thing was taken back.")
+        await shown(pilot, "One thing was taken back.")
         await pilot.press("enter")
         await until(pilot, lambda: services.draft is not None and services.draft.step == "review")
 
