@@ -82,6 +82,12 @@ def test_an_update_keeps_translations_drops_old_texts_and_changes_nothing_twice(
     assert list(catalogue.check(fewer, copied)) == []
 
 
+def test_the_check_catches_another_order(copied: Path) -> None:
+    catalogue.update(list(reversed(TEXTS)), copied)
+    (problem,) = catalogue.check(TEXTS, copied)
+    assert problem == f"{_po(copied)}: not in the order of the source; run --update"
+
+
 def test_texts_that_cannot_be_translated_are_found(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(
         'msg(f"a {b}")\nmsg("{a}")\nmsg("x", a=1)\nmsg("{")\nmsg("{0}", **more)\n', "utf-8"

@@ -145,7 +145,11 @@ def check(found: Iterable[Text], locale: Path = LOCALE) -> Iterator[str]:
         yield from text.problems
     wanted = templates(found)
     for language in _translations():
-        yield from po.problems(po.po_path(language, locale), wanted)
+        path = po.po_path(language, locale)
+        wrong = list(po.problems(path, wanted))
+        yield from wrong
+        if not wrong and po.updated(po.read(path), language, wanted)[0] != path.read_bytes():
+            yield f"{path}: not in the order of the source; run --update"
 
 
 def main(argv: list[str]) -> int:
