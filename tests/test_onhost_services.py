@@ -155,6 +155,21 @@ def test_a_service_that_came_with_a_package_is_stopped_by_undo(host: Root) -> No
     assert host.systemctl.units["web.service"] == {"active": False, "enabled": False}
 
 
+def test_undo_removes_the_files_that_a_command_made(host: Root) -> None:
+    there, new, other = (str(host.path(f"/{name}")) for name in ("there", "new", "other"))
+    host.path("/there").write_text("before")
+    made = Command(
+        name="copy", argv=("touch", there, new, other), creates="/new", makes=("/there", "/new")
+    )
+    host.apply(made)
+    assert host.inspect(made)["command:copy"]["action"] == "none"
+    undone = host.undo()
+    assert "removed /new" in str(undone)
+    assert not host.path("/new").exists()
+    assert host.path("/there").read_text() == "before"
+    assert host.path("/other").exists(), "nobody said that it makes this"
+
+
 def test_timer_units_mean_their_text_literally() -> None:
     timer = Timer(
         name="tick", description="100 %", command=("/bin/x", 'a "b" $HOME %h \\'), calendar="daily"

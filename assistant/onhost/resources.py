@@ -434,6 +434,7 @@ class Command(Resource):
     """A command run when it is needed: ``creates`` is missing, or ``unless`` does not exit 0.
 
     With neither, it is needed when the desired state of ``after`` differs from its last success.
+    Undo removes the files that it ``makes``; nothing else that it did can be taken back.
     """
 
     kind: ClassVar[str] = "command"
@@ -441,6 +442,7 @@ class Command(Resource):
     argv: tuple[str, ...]
     unless: tuple[str, ...] = ()
     creates: str = ""
+    makes: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     user: str = "root"
     timeout: int = 300

@@ -14,6 +14,7 @@ from tests.lab.two_servers import (
     assert_secrets_stay,
     talk_a_little,
 )
+from tests.lab.undone import assert_taken_back
 
 
 def test_from_answers_to_messages_in_both_directions(practice: Practice) -> None:
@@ -38,3 +39,7 @@ def test_the_border_sees_names_but_no_text(practice: Practice, tmp_path: Path) -
 
 def test_secrets_stay_where_they_belong(practice: Practice) -> None:
     assert_secrets_stay(practice, practice.standing(2))
+
+
+def test_everything_can_be_taken_back(practice: Practice) -> None:
+    assert_taken_back(practice, practice.standing(2))

@@ -28,6 +28,7 @@ from assistant.run_accounts import HostAccounts
 from assistant.setup import Setup
 from tests.lab.conftest import Practice
 from tests.lab.device_client import ANSWER, PATIENCE
+from tests.lab.undone import assert_taken_back
 
 ROUTER_BASE = """\
 no-resolv
@@ -172,3 +173,7 @@ async def _talked(setup: Setup, device: Device) -> tuple[str, list[str]]:
         return text, json.loads(done.stdout)
     finally:
         await person.leave("")
+
+
+def test_everything_can_be_taken_back(practice: Practice) -> None:
+    assert_taken_back(practice, practice.standing(3))

@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from assistant.onhost import disk, placing
 from assistant.onhost.handler import Done, Found, Handler, HostError, Machine
 from assistant.onhost.resources import Command
 
 
 class CommandHandler:
-    """Runs a command when its result is missing. What it did cannot be taken back."""
+    """Runs a command when its result is missing. Only files it is known to make are taken back."""
 
     def inspect(self, resource: Command, machine: Machine) -> Found:
         """Look for the result, ask ``unless``, or compare with the last success."""
@@ -37,6 +38,8 @@ class CommandHandler:
         """Run it; its output goes to the journal."""
         digest = machine.desired_digest(resource.after)
         user, timeout = _user(resource), resource.timeout
+        if new := [path for path in resource.makes if not os.path.lexists(machine.path(path))]:
+            machine.receipt({"made": new})
         machine.run(resource.argv, user=user, timeout=timeout, stream=True)
         if resource.creates and not os.path.lexists(machine.path(resource.creates)):
             text = f"The command {resource.name} succeeded without making {resource.creates}."
@@ -45,8 +48,17 @@ class CommandHandler:
         return Done("done")
 
     def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
-        """Nothing: there are no receipts of commands."""
-        return "nothing to take back"
+        """Remove the files that were not there before."""
+        gone = []
+        for path in receipt["made"]:
+            placing.refuse_foreign_links(machine, path)
+            if placing.kind_of(placing.status_of(machine, path)) == "file":
+                try:
+                    os.unlink(machine.path(path))
+                except OSError as error:
+                    raise disk.host_error(error, path) from error
+                gone.append(path)
+        return f"removed {', '.join(gone)}" if gone else "nothing to take back"
 
 
 def _user(resource: Command) -> str:

@@ -35,6 +35,7 @@ UNIT = "matrix-assistant-resolver.service"
 CONFIG = "/etc/unbound/matrix-assistant.conf"
 # Below /etc/unbound, the only place where AppArmor lets unbound read.
 KEYS = "/etc/unbound/matrix-assistant"
+_KEY_FILES = ("fullchain", "privkey")
 HOOKS = "/etc/letsencrypt/renewal-hooks/deploy"
 ENDPOINT = "/dns-query"
 
@@ -63,6 +64,7 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
         name="resolver-certificate",
         argv=_copy_keys(),
         creates=f"{KEYS}/privkey.pem",
+        makes=tuple(f"{KEYS}/{name}.pem" for name in _KEY_FILES),
     )
     config = File(
         title="Private resolver: settings",
@@ -119,7 +121,7 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
 def _copy_keys() -> tuple[str, ...]:
     return (
         *("/usr/bin/install", "-o", "root", "-g", "unbound", "-m", "0640", "-t", KEYS),
-        *(f"{CERTIFICATE_FILES}/{name}.pem" for name in ("fullchain", "privkey")),
+        *(f"{CERTIFICATE_FILES}/{name}.pem" for name in _KEY_FILES),
     )
 
 
