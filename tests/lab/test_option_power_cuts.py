@@ -16,7 +16,7 @@ from tests.lab.servers import Servers
 from tests.lab.stocked import stocked_image
 from tests.lab.two_servers import say_and_read
 
-EVERY = int(os.environ.get("MATRIX_ASSISTANT_CUT_EVERY", "8"))
+EVERY = int(os.environ.get("MATRIX_ASSISTANT_CUT_EVERY", "12"))
 """One of so many resources is cut. 1 is what the project promises; the usual run saves the time."""
 
 SECONDS = 1800.0
