@@ -7,7 +7,8 @@ object. Exit code 1: a target is missed, or one of them changed something.
 
 It also measures, at the longest delay, what an inspection costs as plans grow (10 to 1,000
 files) and as hosts grow (1 to 50 connections to that host at once). Since one computer plays all
-of those hosts, as many bare logins at once are timed beside them: nothing can be quicker.
+of those hosts, as many bare logins at once are timed beside them (nothing can be quicker), and as
+many hosts that only repeat what the real one answered (what the assistant itself adds).
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from assistant.rehearsal.journey import Journey
 from assistant.rehearsal.lab import Lab, LabHost
 from assistant.rehearsal.outside import make_ready
 from assistant.remote import NoCredentials
-from assistant.setup import Setup
+from assistant.setup import Login, Setup
 from checks import run_checks
 from tests.bench.other_tools import Tool, install, tools
+from tests.bench.replayed import replaying
 
 TARGETS = {0: 3.0, 150: 1.3}
 """Highest ratio of ours to a bare ssh, by round trip in milliseconds."""
@@ -135,34 +137,56 @@ class Bench:
 
     async def growth(self, runs: int) -> dict[str, Any]:
         """What plans of more resources, and more hosts at once, cost at the present delay."""
-        plans, hosts = {}, {}
+        plans = {}
         for files in PLANS:
             found = [await seconds_of(lambda n=files: self.inspect(n)) for _ in range(runs)]  # type: ignore[misc]
             plans[files] = round(statistics.median(found), 3)
-        whole = [to_json(r) for r in compile_plan(self.setup).hosts[0].resources]
+        hosts: dict[str, dict[int, float]] = {}
+        with tempfile.TemporaryDirectory(dir=work_folder()) as folder:
+            echo = await self.lab.boot("echo")
+            async with replaying(echo, Path(folder), await self._answer()) as login:
+                works = {
+                    "inspected": lambda: self._look(self.setup.hosts[0].login),
+                    "bare ssh": self.bare,
+                    "replayed": lambda: self._look(login),
+                }
+                for count in HOSTS:
+                    for name, work in works.items():
 
-        async def one() -> None:
-            async with run.Connections(self.setup, NoCredentials()) as connections:
-                session = await connections.session(self.host.name)
-                async for _ in session.program(
-                    {"mode": "inspect", "resources": whole, "resolve": {}}
-                ):
-                    pass
+                        async def several(work: Timed = work, count: int = count) -> None:
+                            await asyncio.gather(*(work() for _ in range(count)))
 
-        logins = {}
-        for count in HOSTS:
-
-            async def several(work: Timed, count: int = count) -> None:
-                await asyncio.gather(*(work() for _ in range(count)))
-
-            for work, into in ((self.bare, logins), (one, hosts)):
-                found = [await seconds_of(lambda w=work: several(w)) for _ in range(runs)]  # type: ignore[misc]
-                into[count] = round(statistics.median(found), 3)
+                        found = [await seconds_of(several) for _ in range(runs)]
+                        hosts.setdefault(name, {})[count] = round(statistics.median(found), 3)
         return {
             "seconds_by_resources": plans,
             "seconds_by_hosts": hosts,
-            "bare_ssh_seconds_by_hosts": logins,
+            "fleet_ratio": {
+                name: round(found[HOSTS[-1]] / found[1], 2) for name, found in hosts.items()
+            },
         }
+
+    async def _answer(self) -> bytes:
+        """What the host says to an inspection of the whole plan."""
+        events: list[dict[str, Any]] = []
+        await self._look(self.setup.hosts[0].login, events.append)
+        return "".join(f"{json.dumps(event)}\n" for event in events).encode()
+
+    async def _look(
+        self, login: Login, report: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> None:
+        """Inspect the whole plan on a fresh connection."""
+        host = self.setup.hosts[0].model_copy(update={"login": login})
+        setup = self.setup.model_copy(update={"hosts": (host,)})
+        request = {
+            "mode": "inspect",
+            "resources": [to_json(r) for r in compile_plan(self.setup).hosts[0].resources],
+            "resolve": {},
+        }
+        async with run.Connections(setup, NoCredentials()) as connections:
+            session = await connections.session(host.name)
+            async for event in session.program(request):
+                report(event)
 
 
 async def inside(rtts: list[int], runs: int) -> dict[str, Any]:
@@ -193,7 +217,7 @@ async def inside(rtts: list[int], runs: int) -> dict[str, Any]:
             compared = [await bench.compare(rtt, runs) for rtt in rtts]
             growth = await bench.growth(runs)
     resources = len(compile_plan(journey.setup).hosts[0].resources)
-    fleet = growth["seconds_by_hosts"][HOSTS[-1]] / growth["seconds_by_hosts"][1]
+    fleet = growth["fleet_ratio"]["inspected"]
     missed = [
         entry["rtt_ms"]
         for entry in compared
@@ -204,7 +228,6 @@ async def inside(rtts: list[int], runs: int) -> dict[str, Any]:
         "changed": bench.changed,
         "compared": compared,
         **growth,
-        "fleet_ratio": round(fleet, 2),
         "ok": not missed and fleet <= FLEET and not bench.changed.get("matrix-assistant"),
     }
 
