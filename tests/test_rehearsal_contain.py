@@ -148,7 +148,9 @@ def test_what_was_killed_altogether_is_swept_by_the_next_run() -> None:
     process.kill()
     process.communicate(timeout=TIMEOUT)
     assert traces(run)
-    assert finish(outer("true"))[0] == 0
+    sweeper = outer("true")
+    _, said = sweeper.communicate(timeout=TIMEOUT)
+    assert sweeper.returncode == 0, said
     assert traces(run) == []
 
 
