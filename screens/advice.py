@@ -25,6 +25,7 @@ from assistant.text.clean import clean_text
 from screens.options_panel import OptionsPanel
 from screens.page import Page
 from screens.question_dialogs import AnswersDialog
+from screens.saved import ever_applied
 from screens.stars import SHORT_TITLES, Standing, standings
 from screens.story import Line, told
 from screens.story_view import Story, StoryLine
@@ -53,7 +54,7 @@ def running(services: Services, name: str) -> Setup | None:
         setup = services.load_setup(name)
     except AssistantError:
         return None  # the page that saves says what is wrong with it
-    return setup if any(entry.what == "applied" for entry in setup.history) else None
+    return setup if ever_applied(setup) else None
 
 
 class Drawing(Widget):

@@ -14,6 +14,7 @@ from assistant.errors import InputError
 from assistant.homeserver import renamed
 from assistant.text import Message, msg
 from assistant.typed import clean_domain
+from screens.saved import ever_applied
 
 if TYPE_CHECKING:
     from assistant.setup import Setup
@@ -53,7 +54,7 @@ def prepared(services: Services, draft: Draft) -> Prepared:
     present = known.get(name)
     named = draft.model_copy(update={"setup": name})
     setup = setup_from_draft(named, present)
-    if present is None or not any(entry.what == "applied" for entry in present.history):
+    if present is None or not ever_applied(present):
         return Prepared(named, setup)
     _fits(present, setup)
     if present.option == setup.option:

@@ -107,10 +107,10 @@ class Names:
         lab = self._services.folder
         for folder in ("zones", "knot", "knot/db"):
             (lab / folder).mkdir()
-        served = _with_parents([*self.zones, LAB_ZONE])
+        served = self._served()
         for zone in served:
             (lab / "zones" / _zone_file(zone)).write_text(_zone_text(zone, served))
-        self._write_conf(served)
+        self._write_conf()
         (lab / "root.hints").write_text(
             f". 3600 NS {SERVER_NAME}.\n{SERVER_NAME}. 3600 A {AUTHORITATIVE.ipv4}\n"
             f"{SERVER_NAME}. 3600 AAAA {AUTHORITATIVE.ipv6}\n"
@@ -129,11 +129,14 @@ class Names:
     async def take_keys(self, key: Tsig, narrow_key: Tsig) -> None:
         """Take changes by these two from now on, and by the two before no longer."""
         self.key, self.narrow_key = key, narrow_key
-        self._write_conf(_with_parents([*self.zones, LAB_ZONE]))
+        self._write_conf()
         await self._services.run(["/usr/sbin/knotc", "-c", "/lab/knot.conf", "reload"])
 
-    def _write_conf(self, served: Sequence[str]) -> None:
-        (self._services.folder / "knot.conf").write_text(self._knot_conf(served))
+    def _served(self) -> tuple[str, ...]:
+        return _with_parents([*self.zones, LAB_ZONE])
+
+    def _write_conf(self) -> None:
+        (self._services.folder / "knot.conf").write_text(self._knot_conf(self._served()))
 
     async def set(self, name: str, kind: str, values: Sequence[str], ttl: int) -> None:
         """Make `values` all there is of `kind` at `name`, for the resolver too (ttl in seconds)."""
