@@ -1,23 +1,23 @@
 """From measurements to findings: is a setup fit to be applied, and does it work afterwards?
 
 ``run_checks(setup, plan, vantages, phase=…)`` measures from every vantage and returns findings.
-A check (:mod:`checks.frame`) is pure; :mod:`checks.runner` alone measures. What findings add up to
+A check (:mod:`checks.check`) is pure; :mod:`checks.runner` alone measures. What findings add up to
 is in :mod:`checks.verdict`, the causes they name in :mod:`checks.causes`.
 """
 
-from checks.dns import DnsCheck
-from checks.dns_zone import DnsServersCheck, DnsZoneCheck
-from checks.frame import Check, Phase
-from checks.home import HomeCheck
-from checks.host import HostCheck
-from checks.links import LinksCheck
-from checks.matrix import MatrixCheck
-from checks.ports import PortsBeforeCheck
-from checks.ports_after import PortsAfterCheck
-from checks.reachability import ReachabilityCheck
-from checks.resolver import ResolverCheck
+from checks.check import Check, Phase
+from checks.dns.private_resolver import ResolverCheck
+from checks.dns.records import DnsCheck
+from checks.dns.zone import DnsServersCheck, DnsZoneCheck
+from checks.network.home_line import HomeCheck
+from checks.network.host import HostCheck
+from checks.network.ports_after import PortsAfterCheck
+from checks.network.ports_before import PortsBeforeCheck
+from checks.network.reachability import ReachabilityCheck
 from checks.runner import run_checks
-from checks.tls import TlsCheck
+from checks.service.links import LinksCheck
+from checks.service.matrix import MatrixCheck
+from checks.service.tls import TlsCheck
 from checks.verdict import by_urgency, ready_to_apply, to_repeat, worst
 
 ALL_CHECKS: tuple[Check, ...] = (

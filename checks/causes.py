@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assistant.findings import Confidence, Finding, Mender, Remedy, Status
+from assistant.findings.model import Confidence, Finding, Mender, Remedy, Status
 from assistant.text import Message
 
 CAUSES: Mapping[str, str] = {

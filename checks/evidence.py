@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 
-from assistant.findings import Measurement
+from assistant.findings.model import Measurement
 from checks.causes import clean_line
 
 TRIES = 3

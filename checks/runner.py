@@ -12,14 +12,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
-from assistant.errors import AssistantError
-from assistant.findings import THIS_COMPUTER, Finding, Measurement, Status
+from assistant.common.errors import AssistantError
+from assistant.findings.model import THIS_COMPUTER, Finding, Measurement, Status
+from assistant.findings.vantages import Listening, Probe, Told, Vantage, Visitor
 from assistant.plan.model import Plan
-from assistant.setup import Setup
+from assistant.setup.model import Setup
 from assistant.text import Message, msg
-from assistant.vantage import Listening, Probe, Told, Vantage, Visitor
 from checks.causes import conclude
-from checks.frame import Check, Context, Listener, Phase
+from checks.check import Check, Context, Listener, Phase
 
 MARGIN = 3.0
 """Seconds a batch gets beyond its longest probe."""

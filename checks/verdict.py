@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from assistant.findings import Finding, Status
+from assistant.findings.model import Finding, Status
 
 _ORDER = (Status.FAILED, Status.UNKNOWN, Status.WARNING, Status.SKIPPED, Status.OK)
 

@@ -1,6 +1,6 @@
 """Draw the pictures of the documentation from the program: ``python docs/make_pictures.py``.
 
-Every page is shown with made-up services (``tests/screens_stand_in.py``) at 80×24, in both
+Every page is shown with made-up services (``tests/support/screens_stand_in.py``) at 80×24, in both
 languages, and kept as ``docs/pictures/NAME.LANGUAGE.svg``. The same program draws the same
 pictures: no time passes, nothing blinks, and generated ids are replaced. ``--check`` draws
 them again and says which are not current; names as arguments draw only those.
@@ -25,15 +25,15 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from assistant.draft import Draft  # noqa: E402 - the line above lets it be found
 from assistant.export import summary_markdown  # noqa: E402
 from assistant.plan.compile import compile_plan  # noqa: E402
-from assistant.setup import Setup, with_findings  # noqa: E402
-from assistant.steps import Step  # noqa: E402
+from assistant.setup.model import Setup, with_findings  # noqa: E402
+from assistant.wizard.draft import Draft  # noqa: E402 - the line above lets it be found
+from assistant.wizard.steps import Step  # noqa: E402
 from screens.app import LANGUAGES, AssistantApp  # noqa: E402
-from tests import screens_runs as runs  # noqa: E402
-from tests import screens_stand_in as made_up  # noqa: E402
-from tests import screens_values as values  # noqa: E402
+from tests.support import screens_runs as runs  # noqa: E402
+from tests.support import screens_stand_in as made_up  # noqa: E402
+from tests.support import screens_values as values  # noqa: E402
 
 PICTURES = Path(__file__).parent / "pictures"
 SIZE = (80, 24)

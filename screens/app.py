@@ -23,20 +23,20 @@ from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 from textual.worker import Worker, WorkerState
 
-from assistant.errors import AssistantError
+from assistant.common.errors import AssistantError
 from assistant.text import LANGUAGES, Message, language_of_locale, msg
-from screens.flow import backward, onward, page_for
-from screens.page import Page, PlainPage
-from screens.words import retell_all, say
-from screens.wrapping import install as install_wrapping
+from screens.base.page import Page, PlainPage
+from screens.navigation import backward, onward, page_for
+from screens.widgets.cjk_wrap import install as install_wrapping
+from screens.widgets.words import retell_all, say
 
 if TYPE_CHECKING:
-    from assistant.draft import Draft
     from assistant.remote import HostKey, Wanted
-    from assistant.setup import Host, Setup
-    from screens.dialog import Dialog
-    from screens.services import Services
-    from screens.work import Work
+    from assistant.setup.model import Host, Setup
+    from assistant.wizard.draft import Draft
+    from screens.base.background_work import Work
+    from screens.base.dialog import Dialog
+    from screens.services.protocol import Services
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ class AssistantApp(App[str]):
         self.services = services
         self.set_reactive(AssistantApp.language, language or language_of_locale())
         self.work: Work | None = None
-        """The long work under way or just ended; pages subscribe to it (see screens.work)."""
+        """The long work under way or just ended; pages subscribe to it."""
         self._asking = asyncio.Lock()
         self._pressed = 0.0
 
@@ -138,13 +138,13 @@ class AssistantApp(App[str]):
 
     def get_default_screen(self) -> Screen[Any]:
         """The start page, as the lowest screen there is: this shows it soonest."""
-        from screens.home import HomePage
+        from screens.start_page import HomePage
 
         return HomePage()
 
     def go_home(self) -> None:
         """Show the start page afresh."""
-        from screens.home import HomePage
+        from screens.start_page import HomePage
 
         self._show(HomePage())
 
@@ -171,13 +171,13 @@ class AssistantApp(App[str]):
 
     def diagnose(self, name: str) -> None:
         """Show how a setup is."""
-        from screens.diagnosis import DiagnosisPage
+        from screens.checks.diagnosis import DiagnosisPage
 
         self._show(DiagnosisPage(name))
 
     def change(self, setup: Setup) -> None:
         """Show what can be changed of a saved setup."""
-        from screens.changes import ChangesPage
+        from screens.change.changes import ChangesPage
 
         self._show(ChangesPage(setup))
 
@@ -262,7 +262,7 @@ class AssistantApp(App[str]):
 
     def tell_defect(self, error: BaseException) -> None:
         """Say that the program itself broke, and where its report is."""
-        from assistant.cli.crash import write_report
+        from assistant.common.crash_report import write_report
 
         self.tell(write_report(error), warning=True)
 
@@ -273,7 +273,7 @@ class AssistantApp(App[str]):
         """
         from rich.text import Text
 
-        from assistant.cli.crash import write_report
+        from assistant.common.crash_report import write_report
 
         with suppress(Exception):
             self._keep_entered()
@@ -292,11 +292,11 @@ class AssistantApp(App[str]):
             timeout=10,
         )
 
-    # -- asking (screens.services.Talk) ---------------------------------------
+    # -- asking (screens.services.protocol.Talk) ---------------------------------------
 
     async def confirm_key(self, host: Host, is_jump: bool, key: HostKey) -> bool:
         """Show a host key and have it confirmed."""
-        from screens.trust import KeyDialog
+        from screens.servers.secret_dialogs import KeyDialog
 
         practice = self.services.practice
         sure = await self._answer(KeyDialog(host, is_jump, key, practice=practice))
@@ -304,13 +304,13 @@ class AssistantApp(App[str]):
 
     async def ask(self, wanted: Wanted) -> str | None:
         """Ask for a password or passphrase, typed in the dark."""
-        from screens.trust import SecretDialog
+        from screens.servers.secret_dialogs import SecretDialog
 
         return await self._answer(SecretDialog.for_login(wanted))
 
     async def provided(self, name: str, host: str) -> str | None:
         """Ask for a secret that a plan needs."""
-        from screens.trust import SecretDialog
+        from screens.servers.secret_dialogs import SecretDialog
 
         return await self._answer(SecretDialog.for_plan(name, host))
 

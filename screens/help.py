@@ -10,9 +10,9 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from assistant.text import Message, msg
-from screens.button import Button, WordedButton
-from screens.dialog import Dialog
-from screens.words import Words, language_of, retell_all, say
+from screens.base.dialog import Dialog
+from screens.widgets.button import Button, WordedButton
+from screens.widgets.words import Words, language_of, retell_all, say
 
 KEYS: tuple[tuple[str, Message], ...] = (
     ("Enter", msg("do what the button at the bottom right says")),

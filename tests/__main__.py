@@ -13,10 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from assistant.errors import AssistantError
+from assistant.common.errors import AssistantError
 from assistant.rehearsal.__main__ import RELEASES
-from assistant.rehearsal.contain import run_contained
-from assistant.rehearsal.outside import LAB_MISSING, make_ready, say
+from assistant.rehearsal.make_ready import LAB_MISSING, make_ready, say
+from assistant.rehearsal.processes.contain import run_contained
 
 WORKER = Path(__file__).with_name("worker")
 MOST = 4

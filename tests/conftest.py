@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.ending import Ending
+from tests.failure_summary import Ending
 
 _ROOT = Path(__file__).parents[1]
 _LAB = _ROOT / "tests" / "lab"
 
-FIRST_LAB = ("test_option", "test_journey", "test_links", "test_resolver")
-"""Files of ``tests/lab`` that one process runs while another runs all others; about as long."""
+_FIRST = _LAB / "options"
+"""What one process runs while another runs all other tests of the lab; about as long."""
 
 
 @lru_cache
@@ -36,7 +36,7 @@ class Spread(LoadScopeScheduling):
         file = nodeid.partition("::")[0]
         if not _of_lab(file):
             return nodeid
-        return "first lab" if Path(file).name.startswith(FIRST_LAB) else "second lab"
+        return "first lab" if _FIRST in (_ROOT / file).parents else "second lab"
 
 
 def pytest_configure(config: pytest.Config) -> None:

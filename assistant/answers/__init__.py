@@ -1,6 +1,5 @@
 """The questionnaire: what is asked, why, what may be answered, and what was answered."""
 
-from assistant.answers.asking import applicable, labels, next_question, question, relevant
 from assistant.answers.contradictions import Contradiction, contradictions
 from assistant.answers.model import (
     Answers,
@@ -21,6 +20,7 @@ from assistant.answers.model import (
     YesNoUnknown,
     with_answer,
 )
+from assistant.answers.question_order import applicable, labels, next_question, question, relevant
 from assistant.answers.questions import QUESTIONS, Choice, Question
 
 __all__ = [

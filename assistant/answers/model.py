@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from assistant.errors import ProblemError
-from assistant.findings import Frozen
+from assistant.common.errors import ProblemError
+from assistant.findings.model import Frozen
 from assistant.text import msg
 
 

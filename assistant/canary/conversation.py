@@ -9,6 +9,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from assistant.canary.client import Person
+from assistant.canary.encryption_proof import (
+    Text,
+    new_text,
+    new_token,
+    shortened,
+    why_not_encrypted,
+)
 from assistant.canary.failures import CanaryError, from_accounts, from_exception
 from assistant.canary.model import (
     Account,
@@ -21,8 +29,6 @@ from assistant.canary.model import (
     Side,
     Step,
 )
-from assistant.canary.person import Person
-from assistant.canary.proof import Text, new_text, new_token, shortened, why_not_encrypted
 from assistant.text import Message, msg
 
 _HOST_SECONDS = 120.0

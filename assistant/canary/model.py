@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
-from assistant.findings import THIS_COMPUTER, Frozen
+from assistant.findings.model import THIS_COMPUTER, Frozen
 from assistant.text import Message
 
 Step = Literal["clean", "create", "login", "room", "keys", "message", "proof", "remove"]

@@ -217,15 +217,15 @@ def _start_screen(*, inside: bool) -> int:
         )
         print(render(message, language_of_locale()), file=sys.stderr)
         return 2
-    from assistant.cli import screen
+    from assistant.cli import start_screen
 
-    return screen.inside() if inside else screen.start()
+    return start_screen.inside() if inside else start_screen.start()
 
 
 def _guarded(args: argparse.Namespace) -> int:
-    from assistant.cli.exits import Exit, exit_for
+    from assistant.cli.exit_codes import Exit, exit_for
     from assistant.cli.output import Output
-    from assistant.errors import AssistantError
+    from assistant.common.errors import AssistantError
 
     out = Output(as_json=args.json, language=language_of_locale())
     try:
@@ -242,7 +242,7 @@ def _guarded(args: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.LOCAL)
     except Exception as error:
-        from assistant.cli.crash import write_report
+        from assistant.common.crash_report import write_report
 
         out.say(write_report(error))
         out.json({"ok": False, "error": {"cause": "internal", "text": type(error).__name__}})

@@ -10,10 +10,10 @@ from assistant.text import Message, msg
 if TYPE_CHECKING:
     import argparse
 
-    from assistant.change import Change
-    from assistant.cli.exits import Exit
+    from assistant.change.changes import Change
+    from assistant.cli.exit_codes import Exit
     from assistant.cli.output import Output
-    from assistant.setup import DnsProvider, Host, Setup
+    from assistant.setup.model import DnsProvider, Host, Setup
 
 Words = Callable[[Message], str]
 
@@ -81,10 +81,10 @@ def change_command(args: argparse.Namespace, out: Output) -> Exit:
     """Change a saved setup and say what is to be done besides; nothing is done on a server."""
     from datetime import UTC, datetime
 
-    from assistant.change import recorded
-    from assistant.cli.exits import Exit
-    from assistant.cli.setups import open_named
-    from assistant.errors import InputError
+    from assistant.change.changes import recorded
+    from assistant.cli.exit_codes import Exit
+    from assistant.cli.open_setup import open_named
+    from assistant.common.errors import InputError
 
     if args.answers:
         raise InputError(
@@ -124,7 +124,7 @@ def change_command(args: argparse.Namespace, out: Output) -> Exit:
 
 
 def _changed(setup: Setup, args: argparse.Namespace) -> Change:
-    from assistant import change
+    from assistant.change import changes as change
 
     match args.what:
         case "option":
@@ -162,7 +162,7 @@ def _changed(setup: Setup, args: argparse.Namespace) -> Change:
 def _hosts(file: str | None) -> tuple[Host, ...]:
     from pathlib import Path
 
-    from assistant.answersfile import read_answers_file
+    from assistant.setup.answers_file import read_answers_file
 
     return (read_answers_file(Path(file)).setup.hosts or ()) if file else ()
 
@@ -170,9 +170,9 @@ def _hosts(file: str | None) -> tuple[Host, ...]:
 def _provider(args: argparse.Namespace) -> DnsProvider | None:
     from pydantic import ValidationError
 
-    from assistant.errors import InputError
-    from assistant.explain import first_problem
-    from assistant.setup import DnsProvider
+    from assistant.common.errors import InputError
+    from assistant.common.validation_messages import first_problem
+    from assistant.setup.model import DnsProvider
 
     if args.name == "none":
         return None

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant import run
 from assistant.cli.credentials import TerminalCredentials, confirm_key, read_credentials
-from assistant.cli.exits import Exit
+from assistant.cli.exit_codes import Exit
 from assistant.cli.output import Output, finding_json, result_json
 from assistant.cli.records import record_json, record_words
-from assistant.errors import AssistantError, InputError
-from assistant.findings import Finding, Status
+from assistant.common.errors import AssistantError, InputError
+from assistant.findings.model import Finding, Status
+from assistant.operations import apply
 from assistant.plan.compile import compile_plan
-from assistant.setup import Setup, was_applied
+from assistant.setup.model import Setup, was_applied
 from assistant.text import Message, msg
-from assistant.text.names import history_words
+from assistant.text.history_labels import history_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from assistant.store import SetupHandle
+    from assistant.setup.store import SetupHandle
 
 
 @dataclass
@@ -47,17 +47,17 @@ class Job:
         if setup != self.handle.setup:
             self.handle.save(setup)
 
-    async def connections(self) -> run.Connections:
+    async def connections(self) -> apply.Connections:
         """Connections to hosts whose keys are confirmed and whose releases are known."""
         confirm = confirm_key(self.out, interactive=self.args.interactive)
-        self.save(await run.trust(self.setup, confirm, self.credentials))
-        return run.Connections(self.setup, self.credentials)
+        self.save(await apply.trust(self.setup, confirm, self.credentials))
+        return apply.Connections(self.setup, self.credentials)
 
 
 @contextmanager
 def job(args: argparse.Namespace, out: Output) -> Iterator[Job]:
     """Open the Setup that ``--setup`` or ``--answers`` names, locked while the command runs."""
-    from assistant.cli.setups import open_named
+    from assistant.cli.open_setup import open_named
 
     given: Mapping[str, Mapping[str, str]] = {}
     if args.credentials:
@@ -77,13 +77,9 @@ def job(args: argparse.Namespace, out: Output) -> Iterator[Job]:
 
 def recommend_command(args: argparse.Namespace, out: Output) -> Exit:
     """Rank the four options for a file of answers."""
-    from assistant.answersfile import read_answers_file
-    from assistant.cli.recommend import (
-        print_questions,
-        print_recommendation,
-        recommendation_json,
-    )
-    from assistant.recommendation import recommend
+    from assistant.advice.recommendation import recommend
+    from assistant.cli.recommend import print_questions, print_recommendation, recommendation_json
+    from assistant.setup.answers_file import read_answers_file
 
     if args.questions:
         print_questions(out)
@@ -113,9 +109,9 @@ def plan_command(args: argparse.Namespace, out: Output) -> Exit:
 
         async def work() -> Exit:
             async with await task.connections() as connections:
-                task.save(await run.learn(connections))
+                task.save(await apply.learn(connections))
                 plan = compile_plan(task.setup)
-                previews = await run.preview(connections, resolve=_resolve(args, task.setup))
+                previews = await apply.preview(connections, resolve=_resolve(args, task.setup))
             for preview in previews:
                 out.preview(preview, diffs=not args.no_diff)
             for record in plan.records:
@@ -146,18 +142,18 @@ def check_command(args: argparse.Namespace, out: Output) -> Exit:
 
         async def work() -> Exit:
             async with await task.connections() as connections:
-                task.save(await run.learn(connections))
+                task.save(await apply.learn(connections))
                 findings = await _checked(task, connections, args.phase)
             return _verdict(findings)
 
         return _run(work)
 
 
-async def _checked(task: Job, connections: run.Connections, phase: str) -> tuple[Finding, ...]:
+async def _checked(task: Job, connections: apply.Connections, phase: str) -> tuple[Finding, ...]:
     out = task.out
     if phase == "auto":
         phase = "after" if was_applied(task.setup) else "before"
-    setup, findings = await run.check(
+    setup, findings = await apply.check(
         connections,
         task.args.checker,
         phase="after" if phase == "after" else "before",
@@ -179,10 +175,10 @@ def apply_command(args: argparse.Namespace, out: Output) -> Exit:
         async def work() -> Exit:
             _acknowledged(task.setup)
             async with await task.connections() as connections:
-                task.save(await run.learn(connections))
+                task.save(await apply.learn(connections))
                 if not was_applied(task.setup) and not args.skip_checks:
                     await _ready(task, connections)
-                setup, results = await run.apply(
+                setup, results = await apply.apply(
                     connections,
                     report=out.progress,
                     resolve=_resolve(args, task.setup),
@@ -202,7 +198,7 @@ def apply_command(args: argparse.Namespace, out: Output) -> Exit:
 
 
 def _acknowledged(setup: Setup) -> None:
-    from assistant.options import OPTIONS, acknowledged
+    from assistant.advice.options import OPTIONS, acknowledged
 
     wanted = OPTIONS[setup.option].acknowledgement
     if not acknowledged(setup.option, setup.acknowledged):
@@ -218,12 +214,12 @@ def _acknowledged(setup: Setup) -> None:
         )
 
 
-async def _ready(task: Job, connections: run.Connections) -> None:
+async def _ready(task: Job, connections: apply.Connections) -> None:
     """Check first when there are no current findings; stop when one of them stands in the way."""
     findings = task.setup.current_findings
     if not findings or any(finding.blocking for finding in findings):
         task.out.say(msg("Checking the servers and the network first …"))
-        setup, findings = await run.check(
+        setup, findings = await apply.check(
             connections,
             task.args.checker,
             phase="before",
@@ -256,9 +252,9 @@ def canary_command(args: argparse.Namespace, out: Output) -> Exit:
 
         async def work() -> Exit:
             async with await task.connections() as connections:
-                result = await run.canary(connections, lambda event: out.say(event.message))
+                result = await apply.canary(connections, lambda event: out.say(event.message))
             detail = f"{result.delivered}/{result.sent}"
-            task.save(run.with_canary(task.setup, result.ok, detail))
+            task.save(apply.with_canary(task.setup, result.ok, detail))
             out.json({"ok": result.ok, **canary_json(result)})
             if result.ok:
                 out.print(
@@ -306,7 +302,7 @@ def undo_command(args: argparse.Namespace, out: Output) -> Exit:
 
         async def work() -> Exit:
             async with await task.connections() as connections:
-                setup, results = await run.undo(
+                setup, results = await apply.undo(
                     connections, report=out.progress, only=args.host or ""
                 )
                 task.save(setup)
@@ -338,7 +334,7 @@ def status_command(args: argparse.Namespace, out: Output) -> Exit:
 
         async def work() -> Exit:
             async with await task.connections() as connections:
-                answers = await run.status(connections)
+                answers = await apply.status(connections)
             for host, answer in answers.items():
                 runs = answer.get("runs") or []
                 lock = answer.get("lock")

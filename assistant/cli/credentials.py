@@ -22,12 +22,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assistant.cli.output import Output
-from assistant.errors import InputError
+from assistant.common.errors import InputError
+from assistant.operations.apply import ConfirmKey
 from assistant.remote import HostKey, Wanted
-from assistant.run import ConfirmKey
-from assistant.setup import Host
+from assistant.setup.model import Host
 from assistant.text import Message, msg, render
-from assistant.text.clean import clean_text
+from assistant.text.sanitize import clean_text
 
 
 def read_credentials(path: Path) -> Mapping[str, Mapping[str, str]]:

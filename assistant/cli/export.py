@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.cli.commands import job
-from assistant.cli.exits import Exit
+from assistant.cli.exit_codes import Exit
 from assistant.cli.output import Output
-from assistant.errors import AssistantError, InputError
-from assistant.export import summary_json, summary_markdown, values
+from assistant.common.errors import AssistantError, InputError
+from assistant.export import helm_values, summary_json, summary_markdown
 from assistant.plan.compile import compile_plan
 from assistant.text import msg
 
 if TYPE_CHECKING:
     from assistant.plan import Plan
-    from assistant.setup import Setup
+    from assistant.setup.model import Setup
 
 
 def _save_devices(setup: Setup, plan: Plan, folder: Path, out: Output) -> Exit:
     """Write the files for devices and routers; what is there of the same name is replaced."""
-    from assistant.devices import device_files
+    from assistant.export.device_files import device_files
 
     files = device_files(setup, plan.records)
     if not files:
@@ -60,7 +60,7 @@ def export_command(args: argparse.Namespace, out: Output) -> Exit:
         if args.devices:
             return _save_devices(setup, plan, Path(args.devices), out)
         if args.format == "values":
-            text = values(setup)
+            text = helm_values(setup)
         elif args.format == "json" or out.as_json:
             value = summary_json(
                 setup, plan=plan, findings=findings, canary=None, audience=args.audience

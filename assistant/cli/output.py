@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from assistant.findings import Finding, Status
-from assistant.run import HostPreview, HostResult, Progress
+from assistant.findings.model import Finding, Status
+from assistant.operations.apply import HostPreview, HostResult, Progress
 from assistant.text import Message, msg, render
-from assistant.text.clean import clean_text
-from assistant.text.hostwords import said_by_host
+from assistant.text.host_messages import said_by_host
+from assistant.text.sanitize import clean_text
 from assistant.text.width import padded
 
 GLYPHS = {

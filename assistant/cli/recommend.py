@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from assistant.advice.options import OPTIONS
+from assistant.advice.ranking import Verdict
+from assistant.advice.recommendation import Ranked, Recommendation
+from assistant.advice.sensitivity import Ground
 from assistant.answers import QUESTIONS, question
 from assistant.cli.output import Output
-from assistant.decision import Verdict
-from assistant.options import OPTIONS
-from assistant.recommendation import Ranked, Recommendation
 from assistant.text import Message, listed, msg
-from assistant.whatif import Ground
 
 _STAR = "●"
 _NO_STAR = "○"

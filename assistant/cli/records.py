@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.exits import Exit
+from assistant.cli.exit_codes import Exit
 from assistant.cli.output import Output
-from assistant.errors import InputError
+from assistant.common.errors import InputError
 from assistant.plan.model import Record
 from assistant.text import Message, msg
 
 if TYPE_CHECKING:
-    from assistant.dnsapi import Outcome
-    from assistant.setup import DnsProvider
+    from assistant.dns_records.publish import Outcome
+    from assistant.setup.model import DnsProvider
 
 
 def record_words(record: Record) -> Message:
@@ -55,7 +55,7 @@ def record_json(record: Record) -> dict[str, Any]:
 def records_command(args: argparse.Namespace, out: Output) -> Exit:
     """Show the records of the plan; with ``--set`` bring the public ones to it."""
     from assistant.cli.credentials import read_credentials
-    from assistant.cli.setups import open_named
+    from assistant.cli.open_setup import open_named
     from assistant.plan.compile import compile_plan
 
     given = read_credentials(Path(args.credentials)) if args.credentials else {}
@@ -71,7 +71,7 @@ def records_command(args: argparse.Namespace, out: Output) -> Exit:
     provider = _provider(setup.settings.provider)
     token = _token(given, provider, args, out)
 
-    from assistant.dnsapi import set_records
+    from assistant.dns_records.publish import set_records
 
     outcomes = asyncio.run(set_records(records, provider, token))
     good = all(outcome.good for outcome in outcomes)

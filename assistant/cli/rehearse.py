@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assistant.cli.exits import Exit
+from assistant.cli.exit_codes import Exit
 from assistant.cli.output import Output
-from assistant.run import Checker
+from assistant.operations.apply import Checker
 from assistant.text import msg
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 def rehearse_command(args: argparse.Namespace, out: Output, checker: Checker) -> Exit:
     """Practise the whole of an option; ends with the report, and not 0 when any of it failed."""
-    from assistant.rehearsal.outside import make_ready
+    from assistant.rehearsal.make_ready import make_ready
 
     if args.contained:
         return _inside(args, out, checker)
-    from assistant.rehearsal.contain import run_contained
+    from assistant.rehearsal.processes.contain import run_contained
 
     _scenario(args)  # a mistake in it is told before anything starts
     make_ready((args.release,))
@@ -55,7 +55,7 @@ def _scenario(args: argparse.Namespace) -> Scenario:
 def _inside(args: argparse.Namespace, out: Output, checker: Checker) -> Exit:
     from assistant.rehearsal.journey import Journey, boot_hosts
     from assistant.rehearsal.lab import Lab
-    from assistant.rehearsal.outside import make_ready
+    from assistant.rehearsal.make_ready import make_ready
 
     # The caches are full by now, so this only looks up where everything is.
     prepared = make_ready((args.release,))

@@ -5,16 +5,16 @@ service; the *people* who will chat get what they need and nothing about the ser
 holds a secret: where one is needed, the summary names the file on the host that holds it.
 """
 
-from assistant.export.facts import Audience, app_link, homeserver_url
+from assistant.export.deployment_facts import Audience, app_link, homeserver_url
+from assistant.export.helm import helm_values
 from assistant.export.summary import SUMMARY_VERSION, summary_json, summary_markdown
-from assistant.export.values import values
 
 __all__ = [
     "SUMMARY_VERSION",
     "Audience",
     "app_link",
+    "helm_values",
     "homeserver_url",
     "summary_json",
     "summary_markdown",
-    "values",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assistant.devices import (
+from assistant.export.device_files import (
     DeviceName,
     device_names,
     dnsmasq_lines,
@@ -15,9 +15,9 @@ from assistant.devices import (
     resolver_url,
 )
 from assistant.export.markdown import Page
+from assistant.plan.host_paths import DOT_PORT
 from assistant.plan.model import Record
-from assistant.plan.recipes.places import DOT_PORT
-from assistant.setup import Setup
+from assistant.setup.model import Setup
 from assistant.text import Message, msg
 
 WINDOWS_HOSTS = r"C:\Windows\System32\drivers\etc\hosts"

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from assistant.text import Message, render
-from assistant.text.clean import clean_text
+from assistant.text.sanitize import clean_text
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$])")
 _AT_START = re.compile(r"^(\s*)(?:([#+=-])|(\d{1,9})([.)]))")

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
+from assistant.advice.options import NOT_LEGAL_ADVICE, OPTIONS
 from assistant.canary.model import CanaryResult, Direction
-from assistant.changenotes import router_rule
+from assistant.change.todo import router_rule
 from assistant.export import device_steps
-from assistant.export.facts import (
-    add_person_command,
-    fingerprint,
-    places,
-    timers,
-)
+from assistant.export.deployment_facts import add_person_command, fingerprint, places, timers
 from assistant.export.markdown import Page
-from assistant.export.servers import app_link, for_whom, home_line_down, links, spare_urls, visible
-from assistant.findings import Finding, Status
-from assistant.homeserver import Homeserver, homeservers
-from assistant.options import NOT_LEGAL_ADVICE, OPTIONS
+from assistant.export.server_notes import (
+    app_link,
+    for_whom,
+    home_line_down,
+    links,
+    spare_urls,
+    visible,
+)
+from assistant.findings.model import Finding, Status
 from assistant.plan.model import Plan, Record
-from assistant.setup import Host, Login, Setup
+from assistant.setup.homeservers import Homeserver, homeservers
+from assistant.setup.model import Host, Login, Setup
 from assistant.text import Message, msg
-from assistant.text.names import history_words
+from assistant.text.history_labels import history_words
 
 _HISTORY = 20
 """How many of the latest entries are shown."""

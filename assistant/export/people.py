@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from assistant.advice.options import OPTIONS
 from assistant.export import device_steps
 from assistant.export.markdown import Page
-from assistant.export.servers import app_link, for_whom, spare_urls, visible
-from assistant.homeserver import Homeserver, homeservers
-from assistant.options import OPTIONS
+from assistant.export.server_notes import app_link, for_whom, spare_urls, visible
 from assistant.plan.model import Plan
-from assistant.setup import Setup
+from assistant.setup.homeservers import Homeserver, homeservers
+from assistant.setup.model import Setup
 from assistant.text import msg
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from assistant.advice.options import OPTIONS
 from assistant.canary.model import CanaryResult
-from assistant.changenotes import router_rule
-from assistant.devices import device_names, mobileconfig
-from assistant.export import device_steps, operator, people, servers
-from assistant.export.facts import (
+from assistant.change.todo import router_rule
+from assistant.export import device_steps, operator, people, server_notes
+from assistant.export.deployment_facts import (
     Audience,
     add_person_command,
     app_link,
@@ -19,12 +19,12 @@ from assistant.export.facts import (
     places,
     timers,
 )
+from assistant.export.device_files import device_names, mobileconfig
 from assistant.export.markdown import Page
-from assistant.findings import Finding
-from assistant.homeserver import homeservers
-from assistant.options import OPTIONS
+from assistant.findings.model import Finding
 from assistant.plan.model import Plan, Record
-from assistant.setup import Host, Login, Setup
+from assistant.setup.homeservers import homeservers
+from assistant.setup.model import Host, Login, Setup
 from assistant.text import Message, render
 
 SUMMARY_VERSION = 1
@@ -81,16 +81,16 @@ def summary_json(
         },
         "servers": [
             {
-                "for": words(servers.for_whom(setup, server)),
+                "for": words(server_notes.for_whom(setup, server)),
                 "server_name": server.server_name,
                 "homeserver_url": server.base_url,
-                "app_link": servers.app_link(server),
-                "spare_urls": list(servers.spare_urls(server)),
+                "app_link": server_notes.app_link(server),
+                "spare_urls": list(server_notes.spare_urls(server)),
                 "in_public_dns": not server.private,
             }
             for server in homeservers(setup)
         ],
-        "visible": [words(fact) for fact in servers.visible(setup, plan)],
+        "visible": [words(fact) for fact in server_notes.visible(setup, plan)],
         "device_records": [
             record.line for record in records if record.where == "device" and record.must == "exist"
         ],
@@ -109,7 +109,7 @@ def summary_json(
         },
         "links": [
             {"link": link.what, "from": link.start, "to": link.end, "way": link.way}
-            for link in servers.links(setup)
+            for link in server_notes.links(setup)
         ],
         "router_rule": words(router_rule(setup)) if setup.option == 4 else None,
         "federation": setup.settings.federation,

@@ -22,13 +22,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from assistant.onhost import disk
 from assistant.onhost import link_certificates as certificates
-from assistant.onhost.handler import HostError
+from assistant.onhost.contract import HostError
 from assistant.onhost.link_certificates import LinkError
 from assistant.onhost.paths import Paths
-from assistant.onhost.process import Call, execute
 from assistant.onhost.protocol import STATE_DIR
+from assistant.onhost.system import disk
+from assistant.onhost.system.process import Call, execute
 
 FOLDER = "/etc/matrix-assistant/link"
 AUTHORITY_KEY = f"{STATE_DIR}/secrets/link-authority.key"

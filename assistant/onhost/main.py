@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from assistant.onhost.events import Emit, Emitter
-from assistant.onhost.handler import HostError
+from assistant.onhost.contract import HostError
 from assistant.onhost.paths import Paths, checked_run
 from assistant.onhost.protocol import PROCESS_NAME
+from assistant.onhost.system.event_lines import Emit, Emitter
 
 _FOR_ROOT = ("inspect", "apply", "undo", "stop", "confirm", "follow", "status", "accounts", "link")
 
@@ -44,7 +44,7 @@ def main(
 
 
 def _report(error: Exception, emit: Emit) -> int:
-    from assistant.onhost.told import as_host_error
+    from assistant.onhost.system.host_errors import as_host_error
 
     told = as_host_error(error)
     if told.cause == "unknown":
@@ -82,19 +82,19 @@ class _Answer:
         if mode in _FOR_ROOT and not self._paths.root and os.geteuid() != 0:
             raise HostError("permission", "This needs root: log in as root or as a user with sudo.")
         if mode == "measure":
-            from assistant.onhost import measure
+            from assistant.onhost.probes import batch
 
-            measure.run(request, self._emit, gone=self._gone)
+            batch.run(request, self._emit, gone=self._gone)
         elif mode == "accounts":
-            from assistant.onhost import accounts
+            from assistant.onhost.accounts import actions
 
-            accounts.run(request, self._emit)
+            actions.run(request, self._emit)
         elif mode == "link":
             from assistant.onhost import links
 
             links.run(request, self._emit, self._paths)
         elif mode == "facts":
-            from assistant.onhost.facts import facts
+            from assistant.onhost.system.facts import facts
 
             self._emit(facts(self._paths))
         elif mode == "inspect":
@@ -107,14 +107,14 @@ class _Answer:
             raise HostError("unsupported", f"This program does not know the mode {mode!r}.")
 
     def _inspect(self, request: Mapping[str, Any]) -> None:
-        from assistant.onhost.inspect import inspect, planned_resources
-        from assistant.onhost.machine import HostMachine
+        from assistant.onhost.engine.inspect import inspect, planned_resources
+        from assistant.onhost.engine.machine import HostMachine
 
         machine = HostMachine(self._paths, planned_resources(request))
         inspect(request, machine, self._emit)
 
     def _about_runs(self, mode: str, request: Mapping[str, Any]) -> None:
-        from assistant.onhost import status
+        from assistant.onhost.engine import status
 
         if mode == "stop":
             self._emit(status.ask_to_stop(request, self._paths))
@@ -130,7 +130,7 @@ class _Answer:
             self._follow(run, int(request.get("after") or 0))
 
     def _run(self, request: Mapping[str, Any]) -> None:
-        from assistant.onhost import apply, detach, undo
+        from assistant.onhost.engine import apply, run_unit, undo
 
         run = checked_run(request.get("run"))
         if os.path.exists(self._paths.journal(run)):
@@ -142,14 +142,14 @@ class _Answer:
             return
         apply.prepare(self._paths, run)
         if self._paths.root:
-            detach.work(request, request.get("secrets") or {}, self._paths)
+            run_unit.work(request, request.get("secrets") or {}, self._paths)
         else:
-            detach.launch(request, self._modules, self._paths)
+            run_unit.launch(request, self._modules, self._paths)
         self._follow(run, 0)
 
     def _follow(self, run: str, after: int) -> None:
-        from assistant.onhost import detach
-        from assistant.onhost.journal import follow
+        from assistant.onhost.engine import run_unit
+        from assistant.onhost.engine.journal import follow
 
         root = self._paths.root
         ended = follow(
@@ -157,9 +157,9 @@ class _Answer:
             run,
             after,
             self._emit,
-            alive=lambda: not root and detach.alive(run, self._paths),
+            alive=lambda: not root and run_unit.alive(run, self._paths),
             gone=self._gone,
-            why_dead=lambda: "" if root else detach.why_dead(run),
+            why_dead=lambda: "" if root else run_unit.why_dead(run),
         )
         if ended and not root:
-            detach.tidy(run)
+            run_unit.tidy(run)

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from assistant.onhost.handler import HostError
+from assistant.onhost.contract import HostError
 from assistant.onhost.protocol import RUNTIME_DIR, STATE_DIR
 
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")

@@ -7,25 +7,13 @@ from collections.abc import Callable, Iterator
 from assistant.onhost.resources import Packages, Resource, Virtualenv
 from assistant.plan.errors import PlanError
 from assistant.plan.model import HostPlan, Plan
-from assistant.plan.recipes import (
-    admin,
-    backup,
-    base,
-    certificates,
-    dyndns,
-    firewall,
-    forward,
-    hardening,
-    hosts,
-    links,
-    postgres,
-    resolver,
-    synapse,
-    web,
-    workers,
-)
+from assistant.plan.recipes.dns import dyndns, private_resolver
+from assistant.plan.recipes.host import backup, base, etc_hosts, firewall, hardening
+from assistant.plan.recipes.links import home_forward, wrapped
+from assistant.plan.recipes.matrix import admin, postgres, synapse, workers
+from assistant.plan.recipes.web import certificates, nginx
 from assistant.plan.records import records
-from assistant.setup import Host, Role, Setup
+from assistant.setup.model import Host, Role, Setup
 from assistant.text import msg
 
 __all__ = ["PlanError", "compile_plan", "planned_packages", "planned_wheels"]
@@ -36,17 +24,17 @@ MATRIX: tuple[Recipe, ...] = (
     base.resources,
     hardening.resources,
     # Before Synapse starts: what it finds under a name must be right from its first look.
-    hosts.resources,
+    etc_hosts.resources,
     postgres.resources,
     synapse.resources,
     workers.resources,
     # Before the certificate: an authority that asks over HTTP needs port 80 open.
     firewall.resources,
-    web.plain_resources,
+    nginx.plain_resources,
     certificates.resources,
-    web.secure_resources,
-    links.resources,
-    resolver.resources,
+    nginx.secure_resources,
+    wrapped.resources,
+    private_resolver.resources,
     admin.resources,
     backup.resources,
 )
@@ -56,7 +44,7 @@ HOME: tuple[Recipe, ...] = (
     base.resources,
     hardening.resources,
     firewall.resources,
-    forward.resources,
+    home_forward.resources,
     dyndns.resources,
 )
 

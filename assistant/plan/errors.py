@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assistant.errors import AssistantError
+from assistant.common.errors import AssistantError
 
 
 class PlanError(AssistantError):

@@ -11,11 +11,11 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Literal
 
-from assistant.homeserver import Homeserver, homeservers
 from assistant.plan.errors import PlanError
 from assistant.plan.model import Record
 from assistant.plan.routes import federation_addresses
-from assistant.setup import Host, Role, Setup
+from assistant.setup.homeservers import Homeserver, homeservers
+from assistant.setup.model import Host, Role, Setup
 from assistant.text import Message, msg
 
 HOME_TTL = 60

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assistant.plan.errors import PlanError
-from assistant.setup import Host
+from assistant.setup.model import Host
 from assistant.text import msg
 
 

@@ -7,15 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 
-from assistant.homeserver import Homeserver, homeserver_on
-from assistant.plan.recipes.places import (
-    DOH_PORT,
-    DOT_PORT,
-    FORWARD_PORT,
-    LINK_ADDRESS,
-    LINK_PORT,
-)
-from assistant.setup import Host, Role, Setup
+from assistant.plan.host_paths import DOH_PORT, DOT_PORT, FORWARD_PORT, LINK_ADDRESS, LINK_PORT
+from assistant.setup.homeservers import Homeserver, homeserver_on
+from assistant.setup.model import Host, Role, Setup
 
 
 def matrix_of(setup: Setup, host: Host) -> Homeserver:

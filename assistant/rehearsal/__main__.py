@@ -10,9 +10,9 @@ import os
 import subprocess
 import sys
 
-from assistant.errors import AssistantError
-from assistant.rehearsal.contain import run_contained
-from assistant.rehearsal.outside import LAB_MISSING, make_ready, say
+from assistant.common.errors import AssistantError
+from assistant.rehearsal.make_ready import LAB_MISSING, make_ready, say
+from assistant.rehearsal.processes.contain import run_contained
 
 RELEASES = ("trixie", "bookworm")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assistant.errors import AssistantError
+from assistant.common.errors import AssistantError
 from assistant.text import msg
 
 TAIL_LINES = 15

@@ -11,20 +11,20 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from assistant import run
-from assistant.errors import AssistantError
-from assistant.findings import Status
+from assistant.advice.recommendation import recommend
+from assistant.common.errors import AssistantError
+from assistant.findings.model import Status
+from assistant.operations import apply
 from assistant.plan.compile import compile_plan
-from assistant.recommendation import recommend
 from assistant.rehearsal.addresses import Side
-from assistant.rehearsal.border import Border
-from assistant.rehearsal.figures import bare_ssh, compared, sandbox_scores
-from assistant.rehearsal.home_rules import Line
 from assistant.rehearsal.lab import DeployedImage, Lab, LabHost
-from assistant.rehearsal.practice import HOME_PORT, PracticeSecrets, practice_setup
+from assistant.rehearsal.network.border import Border
+from assistant.rehearsal.network.home_rules import Line
+from assistant.rehearsal.practice_setup import HOME_PORT, PracticeSecrets, practice_setup
 from assistant.rehearsal.report import Rehearsed, canary_json, limit_ms
+from assistant.rehearsal.timings import bare_ssh, compared, sandbox_scores
 from assistant.remote import HostKey, NoCredentials
-from assistant.setup import ROLES, Host, LinkWay, Role, Setup
+from assistant.setup.model import ROLES, Host, LinkWay, Role, Setup
 from assistant.text import msg
 
 Say = Callable[[str], None]
@@ -79,7 +79,7 @@ class Journey:
         lab: Lab,
         option: int,
         release: str,
-        checker: run.Checker,
+        checker: apply.Checker,
         *,
         say: Say,
         progress: Say,
@@ -138,8 +138,8 @@ class Journey:
             first = recommend(self.setup.answers).first
             _must(first == report.option, f"the advice was option {first}")
         async with self.stage("trust"):
-            self._setup = await run.trust(self.setup, confirm_by(hosts), NoCredentials())
-        async with run.Connections(self.setup, NoCredentials()) as connections:
+            self._setup = await apply.trust(self.setup, confirm_by(hosts), NoCredentials())
+        async with apply.Connections(self.setup, NoCredentials()) as connections:
             await self._prepare_hosts(connections)
             async with self.stage("apply"):
                 await self._apply(connections)
@@ -154,10 +154,10 @@ class Journey:
         async with self.stage("sandbox"):
             await self._sandbox(hosts)
 
-    async def _prepare_hosts(self, connections: run.Connections) -> None:
+    async def _prepare_hosts(self, connections: apply.Connections) -> None:
         async with self.stage("check without DNS"):
-            self._setup = await run.learn(connections)
-            self._setup, findings = await run.check(connections, self.checker, phase="before")
+            self._setup = await apply.learn(connections)
+            self._setup, findings = await apply.check(connections, self.checker, phase="before")
             missing = [f for f in findings if f.check == "dns" and f.status is Status.FAILED]
             _must(bool(missing), "the missing DNS records were not noticed")
         async with self.stage("add DNS records"):
@@ -168,13 +168,13 @@ class Journey:
         async with self.stage("check"):
             await self._check(connections, "before")
         async with self.stage("plan"):
-            previews = await run.preview(connections)
+            previews = await apply.preview(connections)
             _must(all(p.changes for p in previews), "a fresh host needs changes, none were found")
 
-    async def _check(self, connections: run.Connections, phase: run.Phase) -> None:
+    async def _check(self, connections: apply.Connections, phase: apply.Phase) -> None:
         """Check until nothing fails; only what DNS still has in caches may be waited for."""
         for left in reversed(range(DNS_TRIES)):
-            self._setup, findings = await run.check(connections, self.checker, phase=phase)
+            self._setup, findings = await apply.check(connections, self.checker, phase=phase)
             failed = [f for f in findings if f.status is Status.FAILED]
             if not failed or any(f.check != "dns" for f in failed) or not left:
                 break
@@ -183,9 +183,9 @@ class Journey:
         words = "; ".join(f"{f.check} {f.subject} from {f.vantage}: {f.summary}" for f in failed)
         _must(not failed, words)
 
-    async def _apply(self, connections: run.Connections) -> tuple[str, ...]:
+    async def _apply(self, connections: apply.Connections) -> tuple[str, ...]:
         """Apply on all hosts; returns what was changed."""
-        self._setup, results = await run.apply(
+        self._setup, results = await apply.apply(
             connections, report=self._told, secrets_from=self.secrets
         )
         for result in results:
@@ -193,9 +193,9 @@ class Journey:
             _must(result.ok, f"{result.host}: {result.failed} {result.text} {last}")
         return tuple(f"{result.host}: {what}" for result in results for what in result.changes)
 
-    async def _canary(self, connections: run.Connections) -> None:
+    async def _canary(self, connections: apply.Connections) -> None:
         limit = limit_ms(self.report.border)
-        result = await run.canary(connections, lambda event: self.progress(str(event.message)))
+        result = await apply.canary(connections, lambda event: self.progress(str(event.message)))
         self.report.canary = canary_json(result, limit)
         _must(result.ok, str(result.failure) if result.failure else "not every message arrived")
         if not self.report.in_time:
@@ -213,7 +213,7 @@ class Journey:
         known = self.lab.workdir / "confirmed_hosts"
         for _ in range(REPEATS):
             bare.append(await bare_ssh(self.setup, known))
-            async with run.Connections(self.setup, NoCredentials()) as connections:
+            async with apply.Connections(self.setup, NoCredentials()) as connections:
                 begun = time.monotonic()
                 changes += await self._apply(connections)
                 ours.append(time.monotonic() - begun)
@@ -244,7 +244,7 @@ class Journey:
                 limit = SANDBOX_LIMITS[unit]
                 _must(score <= limit, f"{unit} on {planned.host} scores {score}, more than {limit}")
 
-    def _told(self, progress: run.Progress) -> None:
+    def _told(self, progress: apply.Progress) -> None:
         event = progress.event
         if event.get("event") == "started":
             self.progress(f"{progress.host}: {event.get('title') or event.get('id', '')}")
@@ -252,7 +252,7 @@ class Journey:
             self.say(f"✗ {progress.host}: {event.get('id', '')}: {event.get('text', '')}")
 
 
-def confirm_by(hosts: Mapping[str, LabHost]) -> run.ConfirmKey:
+def confirm_by(hosts: Mapping[str, LabHost]) -> apply.ConfirmKey:
     """A person who compares each key with what the lab says of that host (hosts by role)."""
 
     async def confirm(host: Host, is_jump: bool, key: HostKey) -> bool:

@@ -12,26 +12,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from assistant.rehearsal import leftovers, portscan
 from assistant.rehearsal.addresses import RESOLVER, Side
-from assistant.rehearsal.authority import Acme, ServiceAuthority
-from assistant.rehearsal.border import Border
+from assistant.rehearsal.build.prepare import Prepared
 from assistant.rehearsal.cache import Report, remove_tree
-from assistant.rehearsal.commands import Completed, run_async
-from assistant.rehearsal.contain import TRUST_FILE, work_folder
-from assistant.rehearsal.devices import Device
-from assistant.rehearsal.disks import DeployedImage, Disk
 from assistant.rehearsal.errors import RehearsalError
-from assistant.rehearsal.facts import LabFacts, gather_facts
-from assistant.rehearsal.home import Home
-from assistant.rehearsal.home_rules import Line
-from assistant.rehearsal.hosts import Host, LabHost
-from assistant.rehearsal.names import Names, Tsig
-from assistant.rehearsal.network import inside
-from assistant.rehearsal.packages import PackageMirror
-from assistant.rehearsal.prepare import Prepared
-from assistant.rehearsal.provision import DEFAULT_USERS, LabUser, Trust, host_keys, provision
-from assistant.rehearsal.services import ServicesRoot
+from assistant.rehearsal.hosts.disks import DeployedImage, Disk
+from assistant.rehearsal.hosts.host import Host, LabHost
+from assistant.rehearsal.hosts.provision import DEFAULT_USERS, LabUser, Trust, host_keys, provision
+from assistant.rehearsal.lab_facts import LabFacts, gather_facts
+from assistant.rehearsal.network import portscan
+from assistant.rehearsal.network.border import Border
+from assistant.rehearsal.network.devices import Device
+from assistant.rehearsal.network.home_line import Home
+from assistant.rehearsal.network.home_rules import Line
+from assistant.rehearsal.network.wires import inside
+from assistant.rehearsal.processes import leftovers
+from assistant.rehearsal.processes.commands import Completed, run_async
+from assistant.rehearsal.processes.contain import TRUST_FILE, work_folder
+from assistant.rehearsal.services.certificate_authority import Acme, ServiceAuthority
+from assistant.rehearsal.services.dns_servers import Names, Tsig
+from assistant.rehearsal.services.package_mirror import PackageMirror
+from assistant.rehearsal.services.services_root import ServicesRoot
 from assistant.rehearsal.sides import Sides
 
 __all__ = [

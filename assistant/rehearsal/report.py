@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from assistant.canary import CanaryResult
-from assistant.findings import Finding, Status
-from assistant.rehearsal.border import Border
+from assistant.findings.model import Finding, Status
+from assistant.rehearsal.network.border import Border
 
 TRIPS = 3
 PROCESSING_MS = 300

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from assistant.findings import Frozen
-from assistant.rehearsal.border import Border
+from assistant.findings.model import Frozen
 from assistant.rehearsal.errors import RehearsalError
-from assistant.rehearsal.home_rules import Line
+from assistant.rehearsal.network.border import Border
+from assistant.rehearsal.network.home_rules import Line
 
 SHIPPED = Path(__file__).parent / "scenarios"
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assistant.rehearsal.addresses import INSIDE_RESOLVER, RESOLVER, Side, address, host_subnets
-from assistant.rehearsal.border import Border, RunningBorder
-from assistant.rehearsal.devices import Device
 from assistant.rehearsal.errors import RehearsalError
-from assistant.rehearsal.home import HOME_ROUTER, Home
-from assistant.rehearsal.home_rules import Line
-from assistant.rehearsal.hosts import Host
-from assistant.rehearsal.network import ROUTER, Network, Wire
-from assistant.rehearsal.queries import Query, QueryLog
-from assistant.rehearsal.services import NAMESPACE
+from assistant.rehearsal.hosts.host import Host
+from assistant.rehearsal.network.border import Border, RunningBorder
+from assistant.rehearsal.network.devices import Device
+from assistant.rehearsal.network.home_line import HOME_ROUTER, Home
+from assistant.rehearsal.network.home_rules import Line
+from assistant.rehearsal.network.wires import ROUTER, Network, Wire
+from assistant.rehearsal.services.dns_queries import Query, QueryLog
+from assistant.rehearsal.services.services_root import NAMESPACE
 
 RESERVED_NAMES = (ROUTER, NAMESPACE, HOME_ROUTER, "operator")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import asyncssh
 
-from assistant.remote.program import PROMPT
-from assistant.text.clean import clean_lines
+from assistant.remote.commands import PROMPT
+from assistant.text.sanitize import clean_lines
 
 STDERR_TAIL = 4096
 _MAX_STDERR = 16 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assistant.text.clean import clean_lines
+from assistant.text.sanitize import clean_lines
 
 
 def clean_line(text: str, limit: int = 300) -> str:

@@ -12,14 +12,14 @@ from typing import Any
 
 import asyncssh
 
-from assistant.remote.classify import classify
 from assistant.remote.credentials import ASKS, Credentials, NoCredentials, Secret, Wanted
 from assistant.remote.errors import Place, RemoteError
+from assistant.remote.failure_causes import classify
 from assistant.remote.keys import Agent, KeyFile, Offer, home, named_offer, unlock, usual_offers
+from assistant.remote.login_observer import Watcher
 from assistant.remote.session import Session
 from assistant.remote.trust import HostKey, Trust, changed, describe, shown_key, trust
-from assistant.remote.watch import Watcher
-from assistant.setup import Login
+from assistant.setup.model import Login
 
 KEEPALIVE_SECONDS = 15
 KEEPALIVE_COUNT = 4

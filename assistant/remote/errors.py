@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assistant.errors import AssistantError
+from assistant.common.errors import AssistantError
 from assistant.remote.clean import clean_line
 from assistant.text import Message, msg
-from assistant.text.clean import clean_lines
-from assistant.text.hostwords import said_by_host
+from assistant.text.host_messages import said_by_host
+from assistant.text.sanitize import clean_lines
 
 CAUSES: Mapping[str, str] = {
     "name-resolution": "the name of the server has no address",

@@ -14,7 +14,7 @@ import asyncssh
 
 from assistant.remote.credentials import ASKS, Credentials, Wanted
 from assistant.remote.errors import Place, RemoteError
-from assistant.setup import Login
+from assistant.setup.model import Login
 from assistant.text import msg
 
 DEFAULT_NAMES = ("id_ed25519", "id_ecdsa", "id_rsa")

@@ -10,13 +10,14 @@ from typing import Any
 
 import asyncssh
 
-from assistant.remote import bootstrap, program, sources
+from assistant.remote import bootstrap, sources
+from assistant.remote import commands as program
 from assistant.remote.channel import Channel
-from assistant.remote.classify import Progress, classify
+from assistant.remote.commands import Become
 from assistant.remote.credentials import ASKS, Credentials, Secret, Wanted
 from assistant.remote.errors import Place, RemoteError, host_failure
-from assistant.remote.events import BadOutput, EventParser
-from assistant.remote.program import Become
+from assistant.remote.event_parser import BadOutput, EventParser
+from assistant.remote.failure_causes import Progress, classify
 from assistant.text import msg
 
 START_SECONDS = 45

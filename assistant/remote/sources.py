@@ -14,13 +14,13 @@ from importlib.resources.abc import Traversable
 
 PACKAGE = "assistant.onhost"
 _MAIN = f"{PACKAGE}.main"
-_REGISTRY = f"{PACKAGE}.registry"
-_KINDS = f"{PACKAGE}.kinds"
+_REGISTRY = f"{PACKAGE}.engine.registry"
+_HANDLERS = f"{PACKAGE}.handlers"
 _ENTRIES: Mapping[str, str] = {
-    "measure": f"{PACKAGE}.measure",
-    "accounts": f"{PACKAGE}.accounts",
+    "measure": f"{PACKAGE}.probes.batch",
+    "accounts": f"{PACKAGE}.accounts.actions",
     "link": f"{PACKAGE}.links",
-    "facts": f"{PACKAGE}.facts",
+    "facts": f"{PACKAGE}.system.facts",
 }
 """Modes that are answered by a module of their own; all others are the engine's."""
 _IMPORT = re.compile(
@@ -49,7 +49,7 @@ def _sources_for(mode: str) -> Mapping[str, str]:
     others = {module for name, module in _ENTRIES.items() if name != mode}
     if mode:
         # Its own module, and what main needs at its top and to tell of an error.
-        start = {_ENTRIES[mode], f"{PACKAGE}.told"}
+        start = {_ENTRIES[mode], f"{PACKAGE}.system.host_errors"}
         start |= _imports(_top(everything[_MAIN]), everything)
     else:
         start = _imports(everything[_MAIN], everything) - others
@@ -63,7 +63,7 @@ def _sources_for(mode: str) -> Mapping[str, str]:
             waiting += _parents(module, everything)
             if module == _REGISTRY:
                 # It imports the handlers of resources by their names, when it meets them.
-                waiting += [name for name in everything if name.startswith(_KINDS)]
+                waiting += [name for name in everything if name.startswith(_HANDLERS)]
     return {name: everything[name] for name in sorted(wanted)}
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import asyncssh
 
-from assistant.remote.classify import classify
 from assistant.remote.errors import Place, RemoteError
-from assistant.remote.watch import Watcher
-from assistant.setup import Login
+from assistant.remote.failure_causes import classify
+from assistant.remote.login_observer import Watcher
+from assistant.setup.model import Login
 from assistant.text import Message, msg
 
 PREFERRED = (

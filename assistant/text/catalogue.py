@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
-from assistant.text import hostsentences
+from assistant.text import host_templates
 from assistant.text.language import LANGUAGES, LOCALE
 
 PACKAGES = ("assistant", "checks", "screens")
@@ -98,8 +98,8 @@ def _titles(path: Path, call: ast.Call, *, first: bool) -> Iterator[Text]:
 
 def host_texts() -> Iterator[Text]:
     """What the program on the host says, from the table that recognises it."""
-    path = Path(str(hostsentences.__file__))
-    for template in (*hostsentences.SENTENCES, hostsentences.TWO):
+    path = Path(str(host_templates.__file__))
+    for template in (*host_templates.SENTENCES, host_templates.TWO):
         yield Text(path, 0, template, frozenset(), open_values=True)
 
 
@@ -125,12 +125,14 @@ def _translations() -> list[str]:
 
 def update(found: Iterable[Text], locale: Path = LOCALE) -> None:
     """Write .po and .mo of every language, each with exactly the templates of the source."""
-    from assistant.text import po
+    from assistant.text import catalogue_files
 
     wanted = templates(found)
     for language in _translations():
-        path = po.po_path(language, locale)
-        source, compiled = po.updated(po.read(path) if path.exists() else None, language, wanted)
+        path = catalogue_files.po_path(language, locale)
+        source, compiled = catalogue_files.updated(
+            catalogue_files.read(path) if path.exists() else None, language, wanted
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(source)
         path.with_suffix(".mo").write_bytes(compiled)
@@ -138,17 +140,21 @@ def update(found: Iterable[Text], locale: Path = LOCALE) -> None:
 
 def check(found: Iterable[Text], locale: Path = LOCALE) -> Iterator[str]:
     """Everything that is wrong with the texts and their translations."""
-    from assistant.text import po
+    from assistant.text import catalogue_files
 
     found = list(found)
     for text in found:
         yield from text.problems
     wanted = templates(found)
     for language in _translations():
-        path = po.po_path(language, locale)
-        wrong = list(po.problems(path, wanted))
+        path = catalogue_files.po_path(language, locale)
+        wrong = list(catalogue_files.problems(path, wanted))
         yield from wrong
-        if not wrong and po.updated(po.read(path), language, wanted)[0] != path.read_bytes():
+        if (
+            not wrong
+            and catalogue_files.updated(catalogue_files.read(path), language, wanted)[0]
+            != path.read_bytes()
+        ):
             yield f"{path}: not in the order of the source; run --update"
 
 

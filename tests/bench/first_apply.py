@@ -20,19 +20,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from assistant import run
 from assistant.onhost.resources import Directory, File, Packages, Secret, Virtualenv
+from assistant.operations import apply
 from assistant.plan.compile import compile_plan
-from assistant.rehearsal.border import Border
-from assistant.rehearsal.contain import is_contained, run_contained
 from assistant.rehearsal.journey import confirm_by
 from assistant.rehearsal.lab import Lab, LabHost
-from assistant.rehearsal.outside import make_ready
-from assistant.rehearsal.practice import practice_setup
+from assistant.rehearsal.make_ready import make_ready
+from assistant.rehearsal.network.border import Border
+from assistant.rehearsal.practice_setup import practice_setup
+from assistant.rehearsal.processes.contain import is_contained, run_contained
 from assistant.remote import NoCredentials
-from assistant.setup import Setup
+from assistant.setup.model import Setup
 from tests.bench.reapply import print_err
-from tests.lab.stocked import applied_as
+from tests.lab.support.stocked import applied_as
 
 TARGET = 1.1
 LATER = "/root/later"
@@ -146,17 +146,17 @@ async def made(lab: Lab, name: str) -> tuple[LabHost, Setup]:
     setup = setup.model_copy(update={"server_name": service, "access_name": service})
     await lab.dns_set(service, "A", [host.ipv4])
     await lab.dns_set(service, "AAAA", [host.ipv6])
-    setup = await run.trust(setup, confirm_by({"outside": host}), NoCredentials())
-    async with run.Connections(setup, NoCredentials()) as connections:
-        return host, await run.learn(connections)
+    setup = await apply.trust(setup, confirm_by({"outside": host}), NoCredentials())
+    async with apply.Connections(setup, NoCredentials()) as connections:
+        return host, await apply.learn(connections)
 
 
 async def by_us(lab: Lab, name: str) -> float:
     """Seconds of a first apply."""
     host, setup = await made(lab, name)
-    async with run.Connections(setup, NoCredentials()) as connections:
+    async with apply.Connections(setup, NoCredentials()) as connections:
         begun = time.monotonic()
-        _, (result,) = await run.apply(connections, report=lambda _: None)
+        _, (result,) = await apply.apply(connections, report=lambda _: None)
         taken = time.monotonic() - begun
     if not result.ok:
         raise RuntimeError(f"{result.failed}: {result.text} {result.tail}")

@@ -25,16 +25,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from assistant import run
 from assistant.onhost.resources import File, to_json
+from assistant.operations import apply
 from assistant.plan.compile import compile_plan
-from assistant.rehearsal.border import Border
-from assistant.rehearsal.contain import is_contained, run_contained, work_folder
 from assistant.rehearsal.journey import Journey
 from assistant.rehearsal.lab import Lab, LabHost
-from assistant.rehearsal.outside import make_ready
+from assistant.rehearsal.make_ready import make_ready
+from assistant.rehearsal.network.border import Border
+from assistant.rehearsal.processes.contain import is_contained, run_contained, work_folder
 from assistant.remote import NoCredentials
-from assistant.setup import Login, Setup
+from assistant.setup.model import Login, Setup
 from checks import run_checks
 from tests.bench.other_tools import Tool, install, tools
 from tests.bench.replayed import replaying
@@ -86,8 +86,8 @@ class Bench:
 
     async def ours(self) -> None:
         """An apply on a fresh connection."""
-        async with run.Connections(self.setup, NoCredentials()) as connections:
-            _, results = await run.apply(connections, report=lambda _: None)
+        async with apply.Connections(self.setup, NoCredentials()) as connections:
+            _, results = await apply.apply(connections, report=lambda _: None)
         for result in results:
             if not result.ok:
                 raise RuntimeError(result.text)
@@ -128,7 +128,7 @@ class Bench:
             to_json(File(path=f"/etc/matrix-assistant/bench/{n}", content=f"{n}\n"))
             for n in range(files)
         ]
-        async with run.Connections(self.setup, NoCredentials()) as connections:
+        async with apply.Connections(self.setup, NoCredentials()) as connections:
             session = await connections.session(self.host.name)
             async for _ in session.program(
                 {"mode": "inspect", "resources": resources, "resolve": {}}
@@ -183,7 +183,7 @@ class Bench:
             "resources": [to_json(r) for r in compile_plan(self.setup).hosts[0].resources],
             "resolve": {},
         }
-        async with run.Connections(setup, NoCredentials()) as connections:
+        async with apply.Connections(setup, NoCredentials()) as connections:
             session = await connections.session(host.name)
             async for event in session.program(request):
                 report(event)

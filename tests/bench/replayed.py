@@ -16,9 +16,9 @@ from pathlib import Path
 import asyncssh
 
 from assistant.rehearsal.lab import LabHost
-from assistant.rehearsal.network import inside
-from assistant.setup import Login
-from tests.remote_sshd import new_key
+from assistant.rehearsal.network.wires import inside
+from assistant.setup.model import Login
+from tests.support.remote_sshd import new_key
 
 PORT = 2222
 

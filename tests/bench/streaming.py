@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from tests.bench.streaming_app import HOSTS, RATE
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 P95_MS = 50.0

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import screens.app
-from assistant.run import HostResult, Progress
-from assistant.steps import Step
+from assistant.operations.apply import HostResult, Progress
+from assistant.wizard.steps import Step
 from screens.app import AssistantApp
-from screens.services import Talk
-from tests import screens_runs as runs
-from tests import screens_stand_in as made_up
-from tests import screens_values as values
+from screens.services.protocol import Talk
+from tests.support import screens_runs as runs
+from tests.support import screens_stand_in as made_up
+from tests.support import screens_values as values
 
 HOSTS = ("outside", "outside-2", "outside-3")
 RATE = 1000

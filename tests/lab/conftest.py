@@ -14,18 +14,18 @@ from typing import Any, TypeVar
 
 import pytest
 
-from assistant.rehearsal.border import Border
-from assistant.rehearsal.contain import is_contained
-from assistant.rehearsal.disks import DeployedImage
+from assistant.rehearsal.hosts.disks import DeployedImage
 from assistant.rehearsal.journey import Journey, boot_hosts
 from assistant.rehearsal.lab import Lab, LabHost
-from assistant.rehearsal.outside import LAB_MISSING, make_ready
-from assistant.rehearsal.practice import OUTSIDE_LABEL, SERVER_LABEL, practice_setup
+from assistant.rehearsal.make_ready import LAB_MISSING, make_ready
+from assistant.rehearsal.network.border import Border
+from assistant.rehearsal.practice_setup import OUTSIDE_LABEL, SERVER_LABEL, practice_setup
+from assistant.rehearsal.processes.contain import is_contained
 from assistant.rehearsal.report import Rehearsed
-from assistant.setup import Host, LinkWay, Login, Role, Setup
-from assistant.setupfile import dump_setup
+from assistant.setup.file_format import dump_setup
+from assistant.setup.model import Host, LinkWay, Login, Role, Setup
 from checks import run_checks
-from tests.lab.manifests import Manifest, manifest
+from tests.lab.support.manifests import Manifest, manifest
 
 T = TypeVar("T")
 RELEASES = ("trixie", "bookworm")
@@ -150,8 +150,8 @@ class Practice:
         return self._standing
 
     def _put_up(self, option: int, links: LinkWay) -> Standing:
-        from tests.lab.kept_secrets import sampled_arguments
-        from tests.lab.stocked import stocked_image
+        from tests.lab.support.kept_secrets import sampled_arguments
+        from tests.lab.support.stocked import stocked_image
 
         # Their packages are there already: what installing takes is the business of option 1.
         image = stocked_image(self)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from importlib import resources
 
+from assistant.plan import host_programs
+
 _PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
 _OWN_LINE = re.compile(r"^([ \t]*)@([A-Z][A-Z0-9_]*)@\n", re.MULTILINE)
 
@@ -19,8 +21,13 @@ class TemplateError(ValueError):
 
 
 def read(name: str) -> str:
-    """The text of a template file beside the recipes."""
+    """The text of a template file beside the recipes, as ``folder/name``."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def host_program(name: str) -> str:
+    """The text of a program that is copied to hosts."""
+    return resources.files(host_programs).joinpath(name).read_text(encoding="utf-8")
 
 
 def fill(name: str, **values: str | int | Sequence[str]) -> str:

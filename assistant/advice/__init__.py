@@ -1,0 +1,1 @@
+"""The recommendation: options, hard rules, weights, ranking, and what would change it."""

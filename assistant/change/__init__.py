@@ -1,0 +1,1 @@
+"""Changing a Setup: what is possible, what it means, what is left to do."""

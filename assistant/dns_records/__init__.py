@@ -1,0 +1,1 @@
+"""Public records, set at the company that answers for the domain."""

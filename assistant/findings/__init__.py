@@ -1,0 +1,1 @@
+"""What a check found, where it was seen from, and how two rounds compare."""

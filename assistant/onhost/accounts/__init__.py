@@ -1,0 +1,1 @@
+"""The mode ``accounts``: Matrix users, through Synapse."""

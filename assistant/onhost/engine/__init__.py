@@ -1,0 +1,1 @@
+"""The engine of a run: inspect, apply, undo, fallback, receipts and journals."""

@@ -1,0 +1,1 @@
+"""The mode ``measure``: raw observations of names, ports, TLS and HTTP."""

@@ -1,0 +1,1 @@
+"""Programs copied to hosts: standard library only, and they import nothing of ours."""

@@ -1,0 +1,1 @@
+"""Recipes: the private resolver, dynamic DNS."""

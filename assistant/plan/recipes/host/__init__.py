@@ -1,0 +1,1 @@
+"""Recipes for what every server gets."""

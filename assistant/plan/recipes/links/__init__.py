@@ -1,0 +1,1 @@
+"""Recipes for the ways between servers."""

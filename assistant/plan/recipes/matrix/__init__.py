@@ -1,0 +1,1 @@
+"""Recipes for Synapse and what it needs."""

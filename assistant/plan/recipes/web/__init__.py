@@ -1,0 +1,1 @@
+"""Recipes for nginx, certificates and web pages."""

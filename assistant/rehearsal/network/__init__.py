@@ -1,0 +1,1 @@
+"""Wires, the border, home lines, devices and captures."""

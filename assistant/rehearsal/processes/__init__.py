@@ -1,0 +1,1 @@
+"""The containment and its long-lived processes."""

@@ -1,0 +1,1 @@
+"""DNS, certificate authority, mirrors and web servers of the practice internet."""

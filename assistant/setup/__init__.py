@@ -1,0 +1,1 @@
+"""One deployment: its data, its file, its store, its history."""

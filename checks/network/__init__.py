@@ -1,0 +1,1 @@
+"""Ports, ways, the home line, the host itself."""

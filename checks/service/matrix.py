@@ -1,0 +1,126 @@
+"""Does each Matrix server answer as it should, and keep closed what must be closed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from assistant.findings.model import THIS_COMPUTER, Finding
+from assistant.findings.vantages import Probe
+from assistant.setup.homeservers import Homeserver, homeserver_on, homeservers
+from assistant.text import msg
+from checks.check import Check, Context
+from checks.network.ways import Way, ways
+from checks.service.matrix_rules import ASKED, PEERS_ASK, Ask, Names, judge_answers, judge_itself
+
+LOCAL = "http://127.0.0.1:8008"
+"""Where Synapse listens on its host."""
+
+_TIMEOUT = 12.0
+
+
+class MatrixCheck(Check):
+    """The public face of each server from this computer, what the other server needs from there,
+
+    a sign of life from everywhere else.
+    """
+
+    id = "matrix"
+    title = msg("The Matrix server answers")
+    phases = ("after",)
+    requires = ("tls",)
+
+    def subjects(self, context: Context) -> tuple[str, ...]:
+        """The hosts at which the access names answer."""
+        return tuple(dict.fromkeys(way.host for way in ways(context) if _is_access(context, way)))
+
+    def vantages(self, context: Context) -> tuple[str, ...]:
+        """Every place that goes a way; on the host itself Synapse is asked directly."""
+        mine = _mine(context)
+        places = [*(v for way in mine for v in way.vantages), *(way.server for way in mine)]
+        return tuple(dict.fromkeys(places))
+
+    def probes(self, context: Context, vantage: str) -> tuple[Probe, ...]:
+        """All questions from this computer, a peer's from the other server, else the first."""
+        made: dict[str, Probe] = {}
+        for way in _mine(context):
+            if vantage == way.server:
+                probe = f"{way.server} itself"
+                made[probe] = Probe(
+                    id=probe,
+                    kind="http",
+                    fields={"url": f"{LOCAL}/_matrix/client/versions"},
+                    timeout=_TIMEOUT,
+                )
+            if vantage not in way.vantages:
+                continue
+            server = _server(context, way)
+            for aspect in asked_from(context, vantage, way):
+                ask = ASKED[aspect]
+                name = server.server_name if ask.at_server else server.access_name
+                # Several addresses: one is enough, the others have their findings about TLS.
+                if way.name == name and f"{way.host} {aspect}" not in made:
+                    made[f"{way.host} {aspect}"] = _question(aspect, ask, way)
+        return tuple(made.values())
+
+    def judge(self, context: Context) -> tuple[Finding, ...]:
+        """The host itself first: when Synapse is down there, the rest says no more."""
+        return tuple(
+            finding
+            for server in homeservers(context.setup)
+            if any(way.server == server.host.name for way in _mine(context))
+            for finding in self._server(context, server)
+        )
+
+    def _server(self, context: Context, server: Homeserver) -> Iterator[Finding]:
+        local = context.last(self.id, server.host.name, f"{server.host.name} itself")
+        down = local is not None and judge_itself(server.host.name, local)
+        if down:
+            yield down
+            return
+        names = Names(server.server_name, server.access_name, server.port)
+        mine = [way for way in _mine(context) if way.server == server.host.name]
+        for host in dict.fromkeys(way.host for way in mine):
+            places = dict.fromkeys(v for way in mine if way.host == host for v in way.vantages)
+            for vantage in places:
+                answers = {
+                    aspect: item
+                    for aspect in ASKED
+                    if (item := context.last(self.id, vantage, f"{host} {aspect}")) is not None
+                }
+                yield from judge_answers(host, vantage, names, answers)
+
+
+def _server(context: Context, way: Way) -> Homeserver:
+    return next(s for s in homeservers(context.setup) if s.host.name == way.server)
+
+
+def _is_access(context: Context, way: Way) -> bool:
+    return way.name == _server(context, way).access_name
+
+
+def _mine(context: Context) -> tuple[Way, ...]:
+    return tuple(way for way in ways(context) if way.host in context.subjects)
+
+
+def asked_from(context: Context, vantage: str, way: Way) -> tuple[str, ...]:
+    """What a place asks on a way: everything an app and a stranger would from this computer,
+
+    what a Matrix server needs from the other one of the setup, else a sign of life.
+    """
+    if vantage == THIS_COMPUTER:
+        return tuple(ASKED)
+    peer = homeserver_on(context.setup, vantage) is not None
+    return PEERS_ASK if peer and way.host == way.server else ("versions",)
+
+
+def _question(aspect: str, ask: Ask, way: Way) -> Probe:
+    port = "" if way.port == 443 else f":{way.port}"
+    fields: dict[str, Any] = {
+        "url": f"https://{way.name}{port}{ask.path}",
+        "address": way.address,
+        "method": ask.method,
+    }
+    if ask.body:
+        fields.update(body=ask.body, headers={"Content-Type": "application/json"})
+    return Probe(id=f"{way.host} {aspect}", kind="http", fields=fields, timeout=_TIMEOUT)

@@ -1,0 +1,1 @@
+"""Review, apply, and the run on screen."""

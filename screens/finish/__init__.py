@@ -1,0 +1,1 @@
+"""The proof, people, and the summary."""

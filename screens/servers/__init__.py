@@ -1,0 +1,1 @@
+"""Typing, reaching and saving servers."""
