@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from assistant.findings.model import THIS_COMPUTER, Finding, Measurement, Status
-from assistant.findings.vantages import Probe, Told, Visitor
+from assistant.findings.probes import Probe, Told, Visitor
 from assistant.plan.model import Plan
 from assistant.setup.model import Host, Setup
 from assistant.text import Message

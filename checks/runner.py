@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from assistant.common.errors import AssistantError
 from assistant.findings.model import THIS_COMPUTER, Finding, Measurement, Status
-from assistant.findings.vantages import Listening, Probe, Told, Vantage, Visitor
+from assistant.findings.probes import Listening, Probe, Told, Vantage, Visitor
 from assistant.plan.model import Plan
 from assistant.setup.model import Setup
 from assistant.text import Message, msg
+from checks.all_checks import ALL_CHECKS
 from checks.causes import conclude
 from checks.check import Check, Context, Listener, Phase
 
@@ -268,7 +269,7 @@ async def run_checks(
     previous: Sequence[Finding] = (),
     only: Collection[str] | None = None,
     report: Report | None = None,
-    checks: Sequence[Check] | None = None,
+    checks: Sequence[Check] = ALL_CHECKS,
 ) -> tuple[Finding, ...]:
     """Measure and conclude; the findings in the order of the checks.
 
@@ -276,10 +277,6 @@ async def run_checks(
     returned with the new ones. ``report`` is told of every new finding at once. Never raises for
     what happens on the network: that is what findings are for.
     """
-    if checks is None:
-        from checks import ALL_CHECKS
-
-        checks = ALL_CHECKS
     running = chosen(checks, phase, only, previous)
     again = {check.id for check in running}
     kept = [item for item in previous if item.check not in again] if only is not None else []

@@ -27,7 +27,8 @@ sys.path[:0] = [str(ROOT)]
 
 from assistant.export import summary_markdown  # noqa: E402
 from assistant.plan.compile import compile_plan  # noqa: E402
-from assistant.setup.model import Setup, with_findings  # noqa: E402
+from assistant.setup.model import Setup  # noqa: E402
+from assistant.setup.updates import with_findings  # noqa: E402
 from assistant.wizard.draft import Draft  # noqa: E402 - the line above lets it be found
 from assistant.wizard.steps import Step  # noqa: E402
 from screens.app import LANGUAGES, AssistantApp  # noqa: E402

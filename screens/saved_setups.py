@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from assistant.findings.comparison import is_aside
 from assistant.findings.model import Status
+from assistant.setup.history import ever_applied
 from assistant.text import Message, msg
 
 if TYPE_CHECKING:
@@ -28,11 +29,6 @@ def health(setup: Setup) -> Status | None:
         if not is_aside(finding, setup.set_aside)
     }
     return next((status for status in _WORST_FIRST if status in found), None)
-
-
-def ever_applied(setup: Setup) -> bool:
-    """Whether anything was ever applied, successfully or not."""
-    return any(entry.what == "applied" for entry in setup.history)
 
 
 def checked_words(setup: Setup, now: datetime) -> Message:

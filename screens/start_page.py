@@ -295,7 +295,7 @@ class HomePage(PlainPage):
 
     def action_practise(self) -> None:
         """Practise, or hear why this computer cannot."""
-        from screens.servers.secret_dialogs import TellDialog
+        from screens.base.dialogs import TellDialog
 
         app = self.assistant
         if app.services.practice:
@@ -354,8 +354,8 @@ class HomePage(PlainPage):
             self.assistant.go_to(Draft())
 
     async def _open_setup(self, name: str) -> None:
-        from screens.saved_setups import ever_applied
-        from screens.servers.secret_dialogs import TellDialog
+        from assistant.setup.history import ever_applied
+        from screens.base.dialogs import TellDialog
 
         app = self.assistant
         saved = await self._known()
@@ -376,7 +376,7 @@ class HomePage(PlainPage):
 
     async def _may_drop(self, draft: Draft | None) -> bool:
         """Whether unfinished work may be given up; asks when there is some."""
-        from screens.servers.secret_dialogs import ConfirmDialog
+        from screens.base.dialogs import ConfirmDialog
 
         if draft is None:
             return True

@@ -16,7 +16,7 @@ from assistant.advice.weights import (
     Criterion,
 )
 from assistant.answers import QUESTIONS, Answers, Contradiction, contradictions, question
-from assistant.findings.model import Frozen
+from assistant.common.frozen import Frozen
 from assistant.text import Message, msg
 
 

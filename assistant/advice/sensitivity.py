@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from assistant.advice.ranking import DECIDING, EFFECTS, NUMBERS, Decision, Effect, Verdict, decide
 from assistant.answers import Answers, AnswerValue, applicable, question
-from assistant.findings.model import Frozen
+from assistant.common.frozen import Frozen
 from assistant.text import Message
 
 MOST_TRIED = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assistant.answers.model import Answers
-from assistant.findings.model import Frozen
+from assistant.common.frozen import Frozen
 from assistant.text import Message, msg
 
 _SOMEBODY = frozenset({"company", "individual", "other_inside"})

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from assistant.common.errors import ProblemError
-from assistant.findings.model import Frozen
+from assistant.common.frozen import Frozen
 from assistant.text import msg
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
-from assistant.findings.model import THIS_COMPUTER, Frozen
+from assistant.common.frozen import Frozen
+from assistant.findings.model import THIS_COMPUTER
 from assistant.text import Message
 
 Step = Literal["clean", "create", "login", "room", "keys", "message", "proof", "remove"]

@@ -27,16 +27,9 @@ from assistant.change.todo import (
 from assistant.common.errors import InputError, ProblemError
 from assistant.common.validation_messages import first_problem
 from assistant.common.validators import clean_domain
+from assistant.setup.history import with_history
 from assistant.setup.homeservers import homeservers
-from assistant.setup.model import (
-    DnsProvider,
-    HistoryEntry,
-    Host,
-    LinkWay,
-    Role,
-    Setup,
-    with_history,
-)
+from assistant.setup.model import DnsProvider, HistoryEntry, Host, LinkWay, Role, Setup
 from assistant.text import Message, msg
 
 __all__ = [

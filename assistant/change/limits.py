@@ -5,6 +5,7 @@ from __future__ import annotations
 from assistant.common.errors import InputError
 from assistant.plan.compile import compile_plan
 from assistant.plan.errors import PlanError
+from assistant.setup.history import host_applied
 from assistant.setup.homeservers import homeservers
 from assistant.setup.model import Host, Role, Setup
 from assistant.text import Message, msg
@@ -23,14 +24,6 @@ def plannable(setup: Setup) -> None:
     except PlanError as error:
         if error.cause in _NAMES:
             raise InputError("change-name", error.message) from None
-
-
-def host_applied(setup: Setup, host: str) -> bool:
-    """Whether the newest apply or undo on a host, as far as the history goes, is an apply."""
-    for entry in reversed(setup.history):
-        if entry.what in ("applied", "undone") and entry.host in (host, ""):
-            return entry.what == "applied"
-    return False
 
 
 def fit_to_stand_outside(setup: Setup) -> None:

@@ -7,7 +7,8 @@ from assistant.change.todo import first_check, then_apply
 from assistant.common.errors import AssistantError
 from assistant.plan.compile import compile_plan
 from assistant.plan.model import Record
-from assistant.setup.model import Setup, was_applied
+from assistant.setup.history import was_applied
+from assistant.setup.model import Setup
 from assistant.text import Message, msg
 from assistant.wizard.steps import Step
 

@@ -124,11 +124,11 @@ def change_command(args: argparse.Namespace, out: Output) -> Exit:
 
 
 def _changed(setup: Setup, args: argparse.Namespace) -> Change:
-    from assistant.change import changes as change
+    from assistant.change import changes
 
     match args.what:
         case "option":
-            return change.change_option(
+            return changes.change_option(
                 setup,
                 args.to,
                 hosts=_hosts(args.hosts),
@@ -138,25 +138,25 @@ def _changed(setup: Setup, args: argparse.Namespace) -> Change:
                 acknowledged=args.accept,
             )
         case "add-name":
-            return change.add_spare_name(setup, args.name)
+            return changes.add_spare_name(setup, args.name)
         case "remove-name":
-            return change.remove_spare_name(setup, args.name)
+            return changes.remove_spare_name(setup, args.name)
         case "access-name":
-            return change.change_access_name(setup, args.name)
+            return changes.change_access_name(setup, args.name)
         case "address":
-            return change.change_address(
+            return changes.change_address(
                 setup, args.host, ipv4=args.ipv4, ipv6=args.ipv6, login_address=args.login
             )
         case "port":
-            return change.change_port(setup, args.port)
+            return changes.change_port(setup, args.port)
         case "provider":
-            return change.change_provider(setup, _provider(args))
+            return changes.change_provider(setup, _provider(args))
         case "link":
-            return change.set_link(setup, args.link, args.way)
+            return changes.set_link(setup, args.link, args.way)
         case "workers":
-            return change.set_workers(setup, args.count)
+            return changes.set_workers(setup, args.count)
         case _:
-            return change.remove_host(setup, args.host)
+            return changes.remove_host(setup, args.host)
 
 
 def _hosts(file: str | None) -> tuple[Host, ...]:

@@ -16,9 +16,11 @@ from assistant.cli.output import Output, finding_json, result_json
 from assistant.cli.records import record_json, record_words
 from assistant.common.errors import AssistantError, InputError
 from assistant.findings.model import Finding, Status
-from assistant.operations import apply
+from assistant.operations import apply, check, proof, trust
+from assistant.operations.connections import Connections
 from assistant.plan.compile import compile_plan
-from assistant.setup.model import Setup, was_applied
+from assistant.setup.history import was_applied
+from assistant.setup.model import Setup
 from assistant.text import Message, msg
 from assistant.text.history_labels import history_words
 
@@ -47,11 +49,11 @@ class Job:
         if setup != self.handle.setup:
             self.handle.save(setup)
 
-    async def connections(self) -> apply.Connections:
+    async def connections(self) -> Connections:
         """Connections to hosts whose keys are confirmed and whose releases are known."""
         confirm = confirm_key(self.out, interactive=self.args.interactive)
-        self.save(await apply.trust(self.setup, confirm, self.credentials))
-        return apply.Connections(self.setup, self.credentials)
+        self.save(await trust.trust(self.setup, confirm, self.credentials))
+        return Connections(self.setup, self.credentials)
 
 
 @contextmanager
@@ -109,7 +111,7 @@ def plan_command(args: argparse.Namespace, out: Output) -> Exit:
 
         async def work() -> Exit:
             async with await task.connections() as connections:
-                task.save(await apply.learn(connections))
+                task.save(await trust.learn(connections))
                 plan = compile_plan(task.setup)
                 previews = await apply.preview(connections, resolve=_resolve(args, task.setup))
             for preview in previews:
@@ -142,18 +144,18 @@ def check_command(args: argparse.Namespace, out: Output) -> Exit:
 
         async def work() -> Exit:
             async with await task.connections() as connections:
-                task.save(await apply.learn(connections))
+                task.save(await trust.learn(connections))
                 findings = await _checked(task, connections, args.phase)
             return _verdict(findings)
 
         return _run(work)
 
 
-async def _checked(task: Job, connections: apply.Connections, phase: str) -> tuple[Finding, ...]:
+async def _checked(task: Job, connections: Connections, phase: str) -> tuple[Finding, ...]:
     out = task.out
     if phase == "auto":
         phase = "after" if was_applied(task.setup) else "before"
-    setup, findings = await apply.check(
+    setup, findings = await check.check(
         connections,
         task.args.checker,
         phase="after" if phase == "after" else "before",
@@ -175,7 +177,7 @@ def apply_command(args: argparse.Namespace, out: Output) -> Exit:
         async def work() -> Exit:
             _acknowledged(task.setup)
             async with await task.connections() as connections:
-                task.save(await apply.learn(connections))
+                task.save(await trust.learn(connections))
                 if not was_applied(task.setup) and not args.skip_checks:
                     await _ready(task, connections)
                 setup, results = await apply.apply(
@@ -214,12 +216,12 @@ def _acknowledged(setup: Setup) -> None:
         )
 
 
-async def _ready(task: Job, connections: apply.Connections) -> None:
+async def _ready(task: Job, connections: Connections) -> None:
     """Check first when there are no current findings; stop when one of them stands in the way."""
     findings = task.setup.current_findings
     if not findings or any(finding.blocking for finding in findings):
         task.out.say(msg("Checking the servers and the network first …"))
-        setup, findings = await apply.check(
+        setup, findings = await check.check(
             connections,
             task.args.checker,
             phase="before",
@@ -252,9 +254,9 @@ def canary_command(args: argparse.Namespace, out: Output) -> Exit:
 
         async def work() -> Exit:
             async with await task.connections() as connections:
-                result = await apply.canary(connections, lambda event: out.say(event.message))
+                result = await proof.canary(connections, lambda event: out.say(event.message))
             detail = f"{result.delivered}/{result.sent}"
-            task.save(apply.with_canary(task.setup, result.ok, detail))
+            task.save(proof.with_canary(task.setup, result.ok, detail))
             out.json({"ok": result.ok, **canary_json(result)})
             if result.ok:
                 out.print(

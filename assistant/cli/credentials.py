@@ -23,7 +23,7 @@ from pathlib import Path
 
 from assistant.cli.output import Output
 from assistant.common.errors import InputError
-from assistant.operations.apply import ConfirmKey
+from assistant.operations.trust import ConfirmKey
 from assistant.remote import HostKey, Wanted
 from assistant.setup.model import Host
 from assistant.text import Message, msg, render

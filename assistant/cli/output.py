@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assistant.findings.model import Finding, Status
-from assistant.operations.apply import HostPreview, HostResult, Progress
+from assistant.operations.apply import HostPreview
+from assistant.operations.follow import HostResult, Progress
 from assistant.text import Message, msg, render
 from assistant.text.host_messages import said_by_host
 from assistant.text.sanitize import clean_text

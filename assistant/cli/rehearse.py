@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from assistant.cli.exit_codes import Exit
 from assistant.cli.output import Output
-from assistant.operations.apply import Checker
+from assistant.operations.check import Checker
 from assistant.text import msg
 
 if TYPE_CHECKING:

@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.dns_records.zones import Failed, Zones, zones_of
+from assistant.dns_records.lexicon import DnsCompany
+from assistant.dns_records.rfc2136 import DnsServer
+from assistant.dns_records.zones import Failed, Zones
 from assistant.plan.model import Record
 from assistant.setup.model import DnsProvider
 from assistant.text import Message, msg
@@ -184,3 +186,14 @@ def _changed(record: Record, found: tuple[str, ...]) -> Message:
     if not found:
         return msg("{name} {type} is created: {values}.", **values)
     return msg("{name} {type} was {found} and is now {values}.", **values)
+
+
+def zones_of(provider: DnsProvider, token: str) -> Zones:
+    """The zones at a provider; :class:`Failed` when something about the login is missing."""
+    if not token.strip():
+        raise Failed(msg("there is no token for {provider}.", provider=provider.name))
+    if provider.name == "rfc2136":
+        if provider.update is None:
+            raise Failed(msg("it is not known which server takes the updates."))
+        return DnsServer(provider.update, token.strip())
+    return DnsCompany(provider, token.strip())

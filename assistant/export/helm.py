@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assistant.common.errors import InputError
-from assistant.plan.recipes.matrix.synapse import homeserver_config
+from assistant.plan.recipes.matrix.synapse_settings import homeserver_config
 from assistant.setup.homeservers import Homeserver, homeservers
 from assistant.setup.model import Setup
 from assistant.text import msg

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from assistant.common.frozen import Frozen
 from assistant.text import Message
 
 THIS_COMPUTER = "this computer"
@@ -47,12 +48,6 @@ class Mender(StrEnum):
     REGISTRAR = "domain registrar"
     ISP = "internet provider"
     NOBODY = "nobody"
-
-
-class Frozen(BaseModel):
-    """Base of the values that flow through the program: immutable, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Measurement(Frozen):

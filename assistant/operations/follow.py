@@ -10,7 +10,8 @@ from typing import Any
 
 from assistant import remote
 from assistant.remote.follow import OpenSession
-from assistant.setup.model import HistoryEntry, Setup, with_history
+from assistant.setup.history import with_history
+from assistant.setup.model import HistoryEntry, Setup
 from assistant.text import msg
 
 

@@ -10,7 +10,8 @@ from assistant.plan.recipes.links.wrapped import wrapped_clients
 from assistant.setup.model import Role
 
 if TYPE_CHECKING:
-    from assistant.operations.apply import Connections, Report
+    from assistant.operations.connections import Connections
+    from assistant.operations.follow import Report
 
 
 async def link(connections: Connections, report: Report) -> tuple[str, ...]:

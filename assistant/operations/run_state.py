@@ -123,7 +123,7 @@ class HostRun:
 
 
 class Ended(Protocol):
-    """How a run ended on a host (``assistant.operations.apply.HostResult``)."""
+    """How a run ended on a host (``assistant.operations.follow.HostResult``)."""
 
     @property
     def run(self) -> str: ...  # noqa: D102
@@ -401,27 +401,6 @@ def _last_line(text: str) -> str:
 
 
 # -- what the setup remembers -------------------------------------------------------
-
-Standing = Literal["new", "done", "failed", "undone"]
-
-
-def standing(setup: Setup) -> Standing:
-    """What the history says of the latest apply or undo: all hosts well, or how one was not.
-
-    Hosts that were taken out of the setup since do not count.
-    """
-    present = {"", *(host.name for host in setup.hosts)}
-    newest: dict[str, tuple[str, bool]] = {}
-    for entry in setup.history:
-        if entry.what in ("applied", "undone") and entry.host in present:
-            newest[entry.host] = (entry.what, entry.ok)
-    if not newest:
-        return "new"
-    if any(what == "applied" and not ok for what, ok in newest.values()):
-        return "failed"
-    if any(what == "undone" for what, _ in newest.values()):
-        return "undone"
-    return "done"
 
 
 def total_share(runs: Sequence[HostRun]) -> tuple[int, int]:

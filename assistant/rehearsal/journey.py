@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager
 from assistant.advice.recommendation import recommend
 from assistant.common.errors import AssistantError
 from assistant.findings.model import Status
-from assistant.operations import apply
+from assistant.operations import apply, check, proof, trust
+from assistant.operations.connections import Connections
+from assistant.operations.follow import Progress
 from assistant.plan.compile import compile_plan
 from assistant.rehearsal.addresses import Side
 from assistant.rehearsal.lab import DeployedImage, Lab, LabHost
@@ -79,7 +81,7 @@ class Journey:
         lab: Lab,
         option: int,
         release: str,
-        checker: apply.Checker,
+        checker: check.Checker,
         *,
         say: Say,
         progress: Say,
@@ -138,8 +140,8 @@ class Journey:
             first = recommend(self.setup.answers).first
             _must(first == report.option, f"the advice was option {first}")
         async with self.stage("trust"):
-            self._setup = await apply.trust(self.setup, confirm_by(hosts), NoCredentials())
-        async with apply.Connections(self.setup, NoCredentials()) as connections:
+            self._setup = await trust.trust(self.setup, confirm_by(hosts), NoCredentials())
+        async with Connections(self.setup, NoCredentials()) as connections:
             await self._prepare_hosts(connections)
             async with self.stage("apply"):
                 await self._apply(connections)
@@ -154,10 +156,10 @@ class Journey:
         async with self.stage("sandbox"):
             await self._sandbox(hosts)
 
-    async def _prepare_hosts(self, connections: apply.Connections) -> None:
+    async def _prepare_hosts(self, connections: Connections) -> None:
         async with self.stage("check without DNS"):
-            self._setup = await apply.learn(connections)
-            self._setup, findings = await apply.check(connections, self.checker, phase="before")
+            self._setup = await trust.learn(connections)
+            self._setup, findings = await check.check(connections, self.checker, phase="before")
             missing = [f for f in findings if f.check == "dns" and f.status is Status.FAILED]
             _must(bool(missing), "the missing DNS records were not noticed")
         async with self.stage("add DNS records"):
@@ -171,10 +173,10 @@ class Journey:
             previews = await apply.preview(connections)
             _must(all(p.changes for p in previews), "a fresh host needs changes, none were found")
 
-    async def _check(self, connections: apply.Connections, phase: apply.Phase) -> None:
+    async def _check(self, connections: Connections, phase: check.Phase) -> None:
         """Check until nothing fails; only what DNS still has in caches may be waited for."""
         for left in reversed(range(DNS_TRIES)):
-            self._setup, findings = await apply.check(connections, self.checker, phase=phase)
+            self._setup, findings = await check.check(connections, self.checker, phase=phase)
             failed = [f for f in findings if f.status is Status.FAILED]
             if not failed or any(f.check != "dns" for f in failed) or not left:
                 break
@@ -183,7 +185,7 @@ class Journey:
         words = "; ".join(f"{f.check} {f.subject} from {f.vantage}: {f.summary}" for f in failed)
         _must(not failed, words)
 
-    async def _apply(self, connections: apply.Connections) -> tuple[str, ...]:
+    async def _apply(self, connections: Connections) -> tuple[str, ...]:
         """Apply on all hosts; returns what was changed."""
         self._setup, results = await apply.apply(
             connections, report=self._told, secrets_from=self.secrets
@@ -193,9 +195,9 @@ class Journey:
             _must(result.ok, f"{result.host}: {result.failed} {result.text} {last}")
         return tuple(f"{result.host}: {what}" for result in results for what in result.changes)
 
-    async def _canary(self, connections: apply.Connections) -> None:
+    async def _canary(self, connections: Connections) -> None:
         limit = limit_ms(self.report.border)
-        result = await apply.canary(connections, lambda event: self.progress(str(event.message)))
+        result = await proof.canary(connections, lambda event: self.progress(str(event.message)))
         self.report.canary = canary_json(result, limit)
         _must(result.ok, str(result.failure) if result.failure else "not every message arrived")
         if not self.report.in_time:
@@ -213,7 +215,7 @@ class Journey:
         known = self.lab.workdir / "confirmed_hosts"
         for _ in range(REPEATS):
             bare.append(await bare_ssh(self.setup, known))
-            async with apply.Connections(self.setup, NoCredentials()) as connections:
+            async with Connections(self.setup, NoCredentials()) as connections:
                 begun = time.monotonic()
                 changes += await self._apply(connections)
                 ours.append(time.monotonic() - begun)
@@ -244,7 +246,7 @@ class Journey:
                 limit = SANDBOX_LIMITS[unit]
                 _must(score <= limit, f"{unit} on {planned.host} scores {score}, more than {limit}")
 
-    def _told(self, progress: apply.Progress) -> None:
+    def _told(self, progress: Progress) -> None:
         event = progress.event
         if event.get("event") == "started":
             self.progress(f"{progress.host}: {event.get('title') or event.get('id', '')}")
@@ -252,7 +254,7 @@ class Journey:
             self.say(f"✗ {progress.host}: {event.get('id', '')}: {event.get('text', '')}")
 
 
-def confirm_by(hosts: Mapping[str, LabHost]) -> apply.ConfirmKey:
+def confirm_by(hosts: Mapping[str, LabHost]) -> trust.ConfirmKey:
     """A person who compares each key with what the lab says of that host (hosts by role)."""
 
     async def confirm(host: Host, is_jump: bool, key: HostKey) -> bool:

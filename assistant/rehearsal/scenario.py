@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from assistant.findings.model import Frozen
+from assistant.common.frozen import Frozen
 from assistant.rehearsal.errors import RehearsalError
 from assistant.rehearsal.network.border import Border
 from assistant.rehearsal.network.home_rules import Line

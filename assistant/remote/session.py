@@ -10,8 +10,7 @@ from typing import Any
 
 import asyncssh
 
-from assistant.remote import bootstrap, sources
-from assistant.remote import commands as program
+from assistant.remote import bootstrap, commands, sources
 from assistant.remote.channel import Channel
 from assistant.remote.commands import Become
 from assistant.remote.credentials import ASKS, Credentials, Secret, Wanted
@@ -103,7 +102,7 @@ class Session:
                 await self._install_python()
                 started = await self._start(blocks)
                 if started is None:
-                    raise program.ended_early("no-python", self.place)
+                    raise commands.ended_early("no-python", self.place)
             try:
                 async for event in self._events(started, idle):
                     if event["event"] == "error":
@@ -119,7 +118,7 @@ class Session:
         """Start the program, asking for a sudo password if one is needed. None: no python3."""
         while True:
             become, password = self._become, self._sudo
-            command = await self._open(program.python_command(become))
+            command = await self._open(commands.python_command(become))
             kept = False
             try:
                 parser = EventParser()
@@ -136,7 +135,7 @@ class Session:
                     kept = True
                     return _Started(command, parser, first, blocks.program)
                 status = await command.finished()
-                cause = program.judge(command.stderr, status, become, parser.noise)
+                cause = commands.judge(command.stderr, status, become, parser.noise)
                 if cause == "no-python":
                     return None
                 if cause not in ("sudo-password", "sudo-wrong"):
@@ -212,7 +211,7 @@ class Session:
     def _early(
         self, cause: str, command: Channel, parser: EventParser, status: int | None
     ) -> RemoteError:
-        return program.ended_early(
+        return commands.ended_early(
             cause,
             self.place,
             f"exit status: {'none' if status is None else status}",
@@ -235,7 +234,7 @@ class Session:
 
     async def _install_python(self) -> None:
         become, password = self._become, self._sudo
-        command = await self._open(program.install_command(become))
+        command = await self._open(commands.install_command(become))
         tail = ""
         try:
             if password is not None:
@@ -249,7 +248,7 @@ class Session:
                 return
             evidence = [*tail.splitlines()[-20:], *command.stderr.splitlines()[-20:]]
             full = "No space left" in "\n".join(evidence)
-            raise program.ended_early("no-space" if full else "no-python", self.place, *evidence)
+            raise commands.ended_early("no-space" if full else "no-python", self.place, *evidence)
         finally:
             await command.close()
 
@@ -292,6 +291,6 @@ class Session:
         try:
             yield
         except BadOutput as exc:
-            raise program.ended_early("protocol", self.place, str(exc)) from None
+            raise commands.ended_early("protocol", self.place, str(exc)) from None
         except (OSError, asyncssh.Error, asyncssh.ProcessError) as exc:
             raise classify(exc, self.place, _LOGGED_IN) from exc

@@ -16,8 +16,8 @@ from pydantic import Field, ValidationError
 
 from assistant.answers import Answers
 from assistant.common.errors import InputError
+from assistant.common.frozen import Frozen
 from assistant.common.validation_messages import first_problem
-from assistant.findings.model import Frozen
 from assistant.setup.model import Domain, Host, Line, Port, Settings
 from assistant.text import Message, msg
 

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from assistant.answers import Answers
 from assistant.common.errors import ProblemError
+from assistant.common.frozen import Frozen
 from assistant.common.validators import (
     clean_address,
     clean_domain,
@@ -27,7 +28,7 @@ from assistant.common.validators import (
     clean_localpart,
     clean_user,
 )
-from assistant.findings.model import Finding, Frozen
+from assistant.findings.model import Finding
 from assistant.text import msg
 
 SETUP_VERSION = 1
@@ -293,62 +294,3 @@ class Setup(Frozen):
         if self.findings is None or self.findings.inputs != self.inputs:
             return ()
         return self.findings.findings
-
-
-def was_applied(setup: Setup) -> bool:
-    """Whether on every host the newest apply or undo in the history is a successful apply.
-
-    So a setup that got another host counts as not applied yet; hosts it had before do not count.
-    """
-    newest: dict[str, bool] = {}
-    for entry in setup.history:
-        if entry.what in ("applied", "undone"):
-            good = entry.what == "applied" and entry.ok
-            for name in [entry.host] if entry.host else [host.name for host in setup.hosts]:
-                newest[name] = good
-    return all(newest.get(host.name, False) for host in setup.hosts)
-
-
-def with_host_key(setup: Setup, host: str, key: str, *, jump: bool = False) -> Setup:
-    """The Setup with a confirmed host key for one host (or its jump host)."""
-    hosts = []
-    for item in setup.hosts:
-        if item.name == host:
-            if jump and item.jump is not None:
-                item = item.model_copy(
-                    update={"jump": item.jump.model_copy(update={"host_key": key})}
-                )
-            else:
-                item = item.model_copy(
-                    update={"login": item.login.model_copy(update={"host_key": key})}
-                )
-        hosts.append(item)
-    return setup.model_copy(update={"hosts": tuple(hosts)})
-
-
-def with_release(setup: Setup, host: str, codename: str) -> Setup:
-    """The Setup with the release a host told; one we do not know becomes empty."""
-    known = codename if codename in RELEASES else ""
-    hosts = tuple(
-        item.model_copy(update={"release": known}) if item.name == host else item
-        for item in setup.hosts
-    )
-    return setup.model_copy(update={"hosts": hosts})
-
-
-def with_findings(setup: Setup, findings: tuple[Finding, ...], at: datetime) -> Setup:
-    """The Setup with fresh findings, bound to its present inputs."""
-    record = FindingsRecord(inputs=setup.inputs, at=at, findings=findings)
-    return setup.model_copy(update={"findings": record})
-
-
-def with_history(setup: Setup, entry: HistoryEntry) -> Setup:
-    """The Setup with one more line of history (the last 200 are kept)."""
-    return setup.model_copy(update={"history": (*setup.history, entry)[-200:]})
-
-
-def with_answers(setup: Setup, answers: Answers) -> Setup:
-    """The Setup with other answers; findings and the acknowledgement no longer count."""
-    if answers == setup.answers:
-        return setup
-    return setup.model_copy(update={"answers": answers, "findings": None, "acknowledged": ""})

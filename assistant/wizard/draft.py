@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from assistant.answers import Answers
 from assistant.common.atomic import write_atomically
-from assistant.findings.model import Frozen
+from assistant.common.frozen import Frozen
 from assistant.wizard.steps import STEPS, Step
 
 if TYPE_CHECKING:

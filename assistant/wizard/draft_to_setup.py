@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from assistant.advice.recommendation import recommend
-from assistant.common.errors import InputError, ProblemError
+from assistant.common.errors import ProblemError
 from assistant.common.validators import (
     clean_address,
     clean_domain,
@@ -35,17 +35,25 @@ from assistant.setup.model import (
     Settings,
     Setup,
 )
-from assistant.text import Message, msg
+from assistant.text import msg
 from assistant.wizard.draft import Draft, TypedHost, TypedLogin, TypedProvider, draft_of
 from assistant.wizard.steps import Step
+from assistant.wizard.typed_fields import (
+    FieldError,
+    _clean_number,
+    clean_account,
+    clean_algorithm,
+    clean_home_port,
+    clean_key_name,
+    clean_names,
+    clean_provider,
+)
 
 T = TypeVar("T")
 
 
 RFC2136 = "rfc2136"
 """The provider's name for a name server of one's own that takes updates."""
-TAKEN_PORTS = frozenset({8008, 8080, 8443, 8444, 8448, 8449, 8450, 8453, 9090})
-"""High ports that lines often close too (8080, 8443), or that servers of a setup use themselves."""
 DNS_OPTIONS = (3, 4)
 """The options whose certificates are proved by DNS records, since no web server can be asked."""
 
@@ -61,18 +69,6 @@ DECIDED = frozenset(
     }
 )  # fmt: skip
 """The settings that a draft decides on; all others are those of the computer or the setup."""
-
-
-class FieldError(InputError):
-    """Something typed cannot be used. ``field`` says what: the name of a field of the draft
-
-    (``server_name``, ``outside_name``, ``access_port``, …), ``provider.server`` and so on for the
-    DNS provider, or for a server ``outside.login.address``, ``inside.mirror`` and so on.
-    """
-
-    def __init__(self, field: str, message: Message) -> None:
-        super().__init__("draft-field", message)
-        self.field = field
 
 
 def setup_from_draft(
@@ -181,58 +177,6 @@ def with_option(draft: Draft, option: int) -> Draft:
     return draft.model_copy(update=update)
 
 
-def clean_home_port(text: str) -> int:
-    """A port that a home line can be reached on; :class:`ProblemError` says why not."""
-    port = clean_port(text)
-    if port < 1024:
-        raise ProblemError(
-            msg("Lines at home are closed for low ports. Take one from 10000 to 65535.")
-        )
-    if port in TAKEN_PORTS:
-        raise ProblemError(
-            msg("This port is used for something else, or is often closed. Take another.")
-        )
-    return port
-
-
-def clean_names(text: str) -> tuple[str, ...]:
-    """Several domain names, separated by spaces or commas; :class:`ProblemError` for one."""
-    return tuple(
-        dict.fromkeys(clean_domain(part) for part in re.split(r"[\s,;，、；]+", text) if part)
-    )
-
-
-def clean_provider(text: str) -> str:
-    """The name of a DNS provider as dns-lexicon has it; :class:`ProblemError` when it is none."""
-    name = text.strip().lower()
-    if not re.fullmatch(r"[a-z0-9]{2,32}", name):
-        raise ProblemError(msg("A provider's name here is made of small letters and digits only."))
-    return name
-
-
-def clean_key_name(text: str) -> str:
-    """The name of a TSIG key; :class:`ProblemError` when it cannot be one."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", text.strip()):
-        raise ProblemError(msg("The name of a key is made of letters, digits, dots and hyphens."))
-    return text.strip()
-
-
-def clean_algorithm(text: str) -> str:
-    """The algorithm of a TSIG key; :class:`ProblemError` when it is none."""
-    name = text.strip().upper()
-    name = name if name.startswith("HMAC-") else f"HMAC-{name}"
-    if not re.fullmatch(r"HMAC-(SHA(1|224|256|384|512)|MD5)", name) or name == "HMAC-SHA1":
-        raise ProblemError(msg("This is none of the algorithms, such as HMAC-SHA256."))
-    return name
-
-
-def clean_account(text: str) -> str:
-    """The public half of a login at a DNS provider; :class:`ProblemError` when it cannot be."""
-    if not re.fullmatch(r"[A-Za-z0-9._@:+/=-]{0,200}", text.strip()):
-        raise ProblemError(msg("It is made of letters, digits and signs, without spaces."))
-    return text.strip()
-
-
 def setup_name(server_name: str) -> str:
     """The name of a setup for a server name: ``chat.example.org`` → ``chat-example-org``."""
     return re.sub(r"[^a-z0-9]+", "-", server_name.lower()).strip("-")[:60].strip("-") or "matrix"
@@ -324,10 +268,6 @@ def _settings(draft: Draft, option: int, base: Settings, present: Setup | None) 
     if provider is not None:  # None was chosen: what the setup has stays.
         update["provider"] = provider
     return base.model_copy(update=update)
-
-
-def _clean_number(text: str) -> str:
-    return clean_line(text).strip()
 
 
 def provider_of(typed: TypedProvider, option: int) -> DnsProvider | None:

@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from assistant.findings.model import Confidence, Finding, Measurement, Mender, Remedy, Status
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.plan.host_paths import DOH_PORT, DOT_PORT
 from assistant.plan.recipes.dns.private_resolver import ENDPOINT, name_of
 from assistant.plan.routes import has_resolver

@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from assistant.findings.model import THIS_COMPUTER, Finding, Status
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.plan.model import Record
 from assistant.setup.model import Role
 from assistant.text import msg

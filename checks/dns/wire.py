@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.findings.model import Measurement
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 
 LINGER = 0.4
 """Seconds to wait for further answers after the first; a forged one comes before the real one."""

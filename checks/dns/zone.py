@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assistant.findings.model import THIS_COMPUTER, Finding, Mender, Status
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.plan.model import Record
 from assistant.text import msg
 from checks.causes import conclude, remedy

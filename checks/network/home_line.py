@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from assistant.findings.model import Finding
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.plan.host_paths import FORWARD_PORT, LINK_PORT
 from assistant.plan.recipes.dns.dyndns import STATE
 from assistant.plan.recipes.links.home_forward import route

@@ -16,7 +16,7 @@ from assistant.findings.model import (
     Remedy,
     Status,
 )
-from assistant.findings.vantages import Visitor
+from assistant.findings.probes import Visitor
 from assistant.text import Message, msg
 from checks.causes import clean_line, conclude, remedy
 from checks.network.port_rules import Sight, judge_port

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assistant.findings.model import Finding, Mender, Status
-from assistant.findings.vantages import Told
+from assistant.findings.probes import Told
 from assistant.setup.model import Role, Setup
 from assistant.text import Message, msg
 from checks.causes import conclude, remedy

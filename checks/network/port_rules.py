@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.findings.model import Confidence, Finding, Measurement, Mender, Remedy, Status
-from assistant.findings.vantages import Visitor
+from assistant.findings.probes import Visitor
 from assistant.text import Message, msg
 from checks.causes import conclude, remedy
 from checks.evidence import Trial, describe, trial

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from assistant.findings.model import Confidence, Finding, Measurement, Mender, Remedy, Status
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.setup.model import Host, Role
 from assistant.text import msg
 from checks.causes import conclude, remedy

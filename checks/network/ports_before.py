@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assistant.findings.model import Finding, Status
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.setup.home_ports import candidate_ports
 from assistant.setup.model import Host, Role
 from assistant.text import msg

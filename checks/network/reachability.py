@@ -15,7 +15,7 @@ from assistant.findings.model import (
     Remedy,
     Status,
 )
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.setup.model import Host, Login
 from assistant.text import Message, msg
 from checks.causes import conclude, remedy

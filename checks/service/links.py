@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from assistant.findings.model import Confidence, Finding, Measurement, Mender, Remedy, Status
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.plan.host_paths import LINK_FILES, LINK_PORT
 from assistant.setup.model import Host, Role
 from assistant.text import msg

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from assistant.findings.model import THIS_COMPUTER, Finding
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.setup.homeservers import Homeserver, homeserver_on, homeservers
 from assistant.text import msg
 from checks.check import Check, Context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from assistant.findings.model import THIS_COMPUTER, Finding, Mender, Remedy
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.setup.model import Role
 from assistant.text import msg
 from checks.causes import remedy

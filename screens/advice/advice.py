@@ -18,6 +18,7 @@ from assistant.advice.ranking import Verdict
 from assistant.advice.recommendation import Recommendation, recommend
 from assistant.answers import relevant
 from assistant.common.errors import AssistantError
+from assistant.setup.history import ever_applied
 from assistant.text import Message, msg
 from assistant.text.sanitize import clean_text
 from assistant.wizard.draft_to_setup import with_option
@@ -29,7 +30,6 @@ from screens.advice.stars import SHORT_TITLES, Standing, standings
 from screens.advice.story import Line, told
 from screens.advice.story_lines import Story, StoryLine
 from screens.base.page import Page
-from screens.saved_setups import ever_applied
 from screens.widgets.words import Words, say
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from assistant.common.errors import AssistantError
-from assistant.operations.run_state import HostRun, standing, total_share
+from assistant.operations.run_state import HostRun, total_share
+from assistant.setup.history import standing
 from assistant.text import Message, msg
 from assistant.wizard.steps import Step
 from screens.apply.run_dialogs import report_question, stop_question, undo_question

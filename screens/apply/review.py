@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from assistant.common.errors import AssistantError
-from assistant.operations.run_state import standing
+from assistant.setup.history import standing
 from assistant.text import Message, msg
 from assistant.wizard.steps import Step
 from screens.apply.change_tree import KEEP, OVERWRITE, Change, ChangeTree, undecided

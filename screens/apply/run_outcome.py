@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from assistant.operations.run_state import Failure, HostRun, Standing
+from assistant.operations.run_state import Failure, HostRun
+from assistant.setup.history import Standing
 from assistant.text import Message, msg
 from assistant.text.host_messages import said_by_host
 from screens.apply.run_causes import remedy

@@ -35,7 +35,7 @@ class RunWork(Work):
     _settled: bool = False
 
     def report(self, event: Any) -> None:
-        """Note an event (:class:`assistant.operations.apply.Progress`)."""
+        """Note an event (:class:`assistant.operations.follow.Progress`)."""
         super().report(event)
         if self.dropped + len(self.events) - self._seen >= _BATCH:
             self.catch_up()

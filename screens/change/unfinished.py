@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from assistant.common.errors import AssistantError
 from assistant.text import msg
 from assistant.wizard.draft import Draft
-from screens.apply.run_dialogs import Question
+from screens.base.dialogs import Question
 
 if TYPE_CHECKING:
     from assistant.setup.model import Setup

@@ -84,7 +84,7 @@ def checks_to_run(
     phase: Phase, only: Collection[str] | None, before: Sequence[Finding]
 ) -> frozenset[str]:
     """Ids of the checks a run will make, those that others build on included."""
-    from checks import ALL_CHECKS
+    from checks.all_checks import ALL_CHECKS
     from checks.runner import chosen
 
     return frozenset(check.id for check in chosen(ALL_CHECKS, phase, only, before))

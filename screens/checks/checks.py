@@ -17,7 +17,7 @@ from assistant.text import Message, msg
 from assistant.wizard.draft import Draft, draft_of
 from assistant.wizard.steps import Step
 from checks.verdict import ready_to_apply
-from screens.apply.run_dialogs import Question
+from screens.base.dialogs import Question
 from screens.base.page import NOTHING_CHANGED, Page
 from screens.checks.check_work import DNS_CHECKS, WAIT, CheckWork, checks_to_run, wait_for_records
 from screens.checks.findings_page import FindingsPage

@@ -16,7 +16,8 @@ from assistant.change.limits import removable
 from assistant.change.possible import Proposal, proposed
 from assistant.common.errors import AssistantError
 from assistant.findings.comparison import PROBLEMS, Comparison, compare, is_aside, toggled
-from assistant.setup.model import Setup, was_applied
+from assistant.setup.history import anything_applied, was_applied
+from assistant.setup.model import Setup
 from assistant.text import Message, msg
 from assistant.wizard.draft import Draft, draft_of
 from assistant.wizard.steps import Step
@@ -25,7 +26,7 @@ from screens.apply.run_work import undo_work
 from screens.base.background_work import Work
 from screens.change.change_flow import begin_change
 from screens.change.unfinished import draft_to_go_on
-from screens.checks.diagnosis_view import anything_applied, news_lines, proof_lines, title_words
+from screens.checks.diagnosis_view import news_lines, proof_lines, title_words
 from screens.checks.findings_page import FindingsPage
 from screens.checks.grid import Cell
 from screens.checks.grid_view import FindingGrid

@@ -85,12 +85,6 @@ def proof_lines(
     return (TextLine(words, "failed", GLYPHS[Status.FAILED]),)
 
 
-def anything_applied(setup: Setup) -> bool:
-    """Whether there is something to take back, as far as the history goes."""
-    done = [entry for entry in setup.history if entry.what in ("applied", "undone")]
-    return bool(done) and not (done[-1].what == "undone" and done[-1].ok)
-
-
 def title_words(setup: Setup, now: datetime) -> Message:
     """Which service it is, and when it was set up or taken back."""
     done = next((e for e in reversed(setup.history) if e.what in ("applied", "undone")), None)

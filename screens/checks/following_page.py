@@ -146,7 +146,7 @@ class FollowingPage(PlainPage):
         from assistant.plan.compile import compile_plan
 
         def read() -> tuple[Setup, dict[str, Message]]:
-            from checks import ALL_CHECKS
+            from checks.all_checks import ALL_CHECKS
 
             titles = {check.id: check.title for check in ALL_CHECKS}
             return self.assistant.services.load_setup(self.setup_name), titles

@@ -9,8 +9,8 @@ from assistant.setup.mirrors import MIRRORS, clean_mirror, is_known
 from assistant.setup.model import Role
 from assistant.text import Message, msg
 from assistant.wizard.draft import Draft, TypedHost
-from assistant.wizard.draft_to_setup import (
-    RFC2136,
+from assistant.wizard.draft_to_setup import RFC2136
+from assistant.wizard.typed_fields import (
     clean_account,
     clean_algorithm,
     clean_home_port,

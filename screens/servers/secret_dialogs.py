@@ -11,86 +11,13 @@ from textual.widgets import Input
 
 from assistant.text import Message, msg
 from screens.base.dialog import Dialog
+from screens.base.dialogs import ConfirmDialog
 from screens.widgets.button import Button, WordedButton
 from screens.widgets.words import Words
 
 if TYPE_CHECKING:
     from assistant.remote import HostKey, Wanted
     from assistant.setup.model import Host
-
-
-class ConfirmDialog(Dialog[bool]):
-    """A yes-or-no question; No is what Enter and Escape do unless one moves to Yes."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,n", "no", str(msg("No"))),
-        Binding("y", "yes", str(msg("Yes"))),
-    ]
-
-    def __init__(
-        self, title: Message, *texts: Message, yes: Message | None = None, no: Message | None = None
-    ) -> None:
-        super().__init__()
-        self.title_text = title
-        self._texts = texts
-        self._yes = yes or msg("Yes")
-        self._no = no or msg("No")
-
-    def content(self) -> Iterable[Widget]:
-        """What the question is about."""
-        for text in self._texts:
-            yield Words(text)
-
-    def buttons(self) -> Iterable[Button]:
-        """No first: it has the focus."""
-        yield WordedButton(self._no, id="no")
-        yield WordedButton(self._yes, id="yes")
-
-    def on_mount(self) -> None:
-        """Nothing happens by pressing Enter too soon."""
-        self.query_one("#no").focus()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Answer."""
-        event.stop()
-        self.dismiss(event.button.id == "yes")
-
-    def action_yes(self) -> None:
-        """Yes."""
-        self.dismiss(True)
-
-    def action_no(self) -> None:
-        """No."""
-        self.dismiss(False)
-
-
-class TellDialog(Dialog[None]):
-    """Something to read, with one way out."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "close", str(msg("Close")))]
-
-    def __init__(self, title: Message, *texts: Message) -> None:
-        super().__init__()
-        self.title_text = title
-        self._texts = texts
-
-    def content(self) -> Iterable[Widget]:
-        """What is said."""
-        for text in self._texts:
-            yield Words(text)
-
-    def buttons(self) -> Iterable[Button]:
-        """The way out."""
-        yield WordedButton(msg("Close"), id="close", variant="primary")
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Away with it."""
-        event.stop()
-        self.dismiss(None)
-
-    def action_close(self) -> None:
-        """Away with it."""
-        self.dismiss(None)
 
 
 class KeyDialog(ConfirmDialog):

@@ -17,7 +17,7 @@ from assistant.common.validators import (
 )
 from assistant.setup.model import ROLES, Role
 from assistant.text import Message, msg
-from assistant.wizard.draft_to_setup import clean_names
+from assistant.wizard.typed_fields import clean_names
 from screens.widgets.field import Line
 
 ROLE_TITLES: dict[Role, Message] = {

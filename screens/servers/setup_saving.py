@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from assistant.change.limits import POSSIBLE, may_become, plannable
 from assistant.common.errors import InputError
 from assistant.common.validators import clean_domain
+from assistant.setup.history import ever_applied
 from assistant.setup.homeservers import renamed
 from assistant.text import Message, msg
 from assistant.wizard.draft import Draft
-from screens.saved_setups import ever_applied
 
 if TYPE_CHECKING:
     from assistant.setup.model import Setup

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from assistant.dns_records.publish import Outcome
     from assistant.export.device_files import DeviceFile
     from assistant.findings.model import Finding
-    from assistant.operations.apply import HostPreview, HostResult, Progress
+    from assistant.operations.apply import HostPreview
+    from assistant.operations.follow import HostResult, Progress
     from assistant.remote import HostKey, Wanted
     from assistant.setup.model import Host, Setup
     from assistant.wizard.draft import Draft

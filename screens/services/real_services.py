@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from assistant.dns_records.publish import Outcome
     from assistant.export.device_files import DeviceFile
     from assistant.findings.model import Finding
-    from assistant.operations.apply import Connections, HostPreview, HostResult, Progress
+    from assistant.operations.apply import HostPreview
+    from assistant.operations.connections import Connections
+    from assistant.operations.follow import HostResult, Progress
     from assistant.plan import Record
     from assistant.remote import Credentials, HostKey, Session, Wanted
     from assistant.setup.model import Host, Settings, Setup
@@ -122,11 +124,11 @@ class RealServices(KeptServices):
     ) -> tuple[Finding, ...]:
         """Measure and conclude; the findings are saved in the setup."""
         await _loaded("checks")
-        from assistant.operations import apply as run
+        from assistant.operations import check
         from checks import run_checks
 
         async with self._operation(name, talk) as operation:
-            setup, findings = await run.check(
+            setup, findings = await check.check(
                 operation.connections, run_checks, phase=phase, only=only, report=report
             )
             await operation.save(setup)
@@ -136,10 +138,10 @@ class RealServices(KeptServices):
         self, name: str, talk: Talk, resolve: Mapping[str, Mapping[str, str]]
     ) -> tuple[HostPreview, ...]:
         """What an apply would change."""
-        from assistant.operations import apply as run
+        from assistant.operations import apply
 
         async with self._operation(name, talk) as operation:
-            return await run.preview(operation.connections, resolve=resolve)
+            return await apply.preview(operation.connections, resolve=resolve)
 
     async def apply(
         self,
@@ -149,11 +151,11 @@ class RealServices(KeptServices):
         report: Callable[[Progress], None],
     ) -> tuple[HostResult, ...]:
         """Apply; joins a run that is under way already. The outcome is in the setup's history."""
-        from assistant.operations import apply as run
+        from assistant.operations import apply
 
         async with self._operation(name, talk) as operation:
             _acknowledged(operation.connections.setup)
-            setup, results = await run.apply(
+            setup, results = await apply.apply(
                 operation.connections, report=report, resolve=resolve, secrets_from=talk
             )
             await operation.save(setup)
@@ -170,10 +172,10 @@ class RealServices(KeptServices):
         self, name: str, talk: Talk, report: Callable[[Progress], None], only: str = ""
     ) -> tuple[HostResult, ...]:
         """Take back what was applied, everywhere or on the host ``only``."""
-        from assistant.operations import apply as run
+        from assistant.operations import apply
 
         async with self._operation(name, talk) as operation:
-            setup, results = await run.undo(operation.connections, report=report, only=only)
+            setup, results = await apply.undo(operation.connections, report=report, only=only)
             await operation.save(setup)
         return results
 
@@ -181,13 +183,13 @@ class RealServices(KeptServices):
         self, name: str, talk: Talk, report: Callable[[CanaryEvent], None]
     ) -> CanaryResult:
         """The encrypted test conversation; its outcome is in the setup's history."""
-        await _loaded("assistant.canary")
-        from assistant.operations import apply as run
+        await _loaded("assistant.canary", "assistant.operations.proof")
+        from assistant.operations import proof
 
         async with self._operation(name, talk) as operation:
-            result = await run.canary(operation.connections, report)
+            result = await proof.canary(operation.connections, report)
             detail = f"{result.delivered}/{result.sent}"
-            await operation.save(run.with_canary(operation.setup, result.ok, detail))
+            await operation.save(proof.with_canary(operation.setup, result.ok, detail))
         self._canaries[name] = result
         return result
 
@@ -251,28 +253,29 @@ class RealServices(KeptServices):
     async def _operation(self, name: str, talk: Talk) -> AsyncIterator[Operation]:
         """A setup, open and locked, with connections to its servers, whose keys are confirmed."""
         await _loaded(
-            "assistant.operations.apply", "assistant.setup.store", "assistant.remote.connection"
+            "assistant.operations.trust", "assistant.setup.store", "assistant.remote.connection"
         )
-        from assistant.operations import apply as run
+        from assistant.operations import trust
+        from assistant.operations.connections import Connections
 
         credentials = self._talking(talk)
         async with self._opened(name) as handle:
-            setup = await run.trust(handle.setup, talk.confirm_key, credentials)
-            operation = Operation(handle, run.Connections(setup, credentials))
+            setup = await trust.trust(handle.setup, talk.confirm_key, credentials)
+            operation = Operation(handle, Connections(setup, credentials))
             await operation.save(setup)
             async with operation.connections as connections:
-                await operation.save(await run.learn(connections))
+                await operation.save(await trust.learn(connections))
                 yield operation
 
     @asynccontextmanager
     async def _reading(self, name: str, talk: Talk | None = None) -> AsyncIterator[Connections]:
         """Connections that change nothing in the setup, beside whatever runs."""
-        await _loaded("assistant.operations.apply", "assistant.remote.connection")
-        from assistant.operations import apply as run
+        await _loaded("assistant.operations.connections", "assistant.remote.connection")
+        from assistant.operations.connections import Connections
 
         setup = await asyncio.to_thread(self.load_setup, name)
         credentials = self._talking(talk or self._asker.talk or _Nobody())
-        async with run.Connections(setup, credentials) as connections:
+        async with Connections(setup, credentials) as connections:
             yield connections
 
     @asynccontextmanager

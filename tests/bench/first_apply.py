@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.onhost.resources import Directory, File, Packages, Secret, Virtualenv
-from assistant.operations import apply
+from assistant.operations import apply, trust
+from assistant.operations.connections import Connections
 from assistant.plan.compile import compile_plan
 from assistant.rehearsal.journey import confirm_by
 from assistant.rehearsal.lab import Lab, LabHost
@@ -146,15 +147,15 @@ async def made(lab: Lab, name: str) -> tuple[LabHost, Setup]:
     setup = setup.model_copy(update={"server_name": service, "access_name": service})
     await lab.dns_set(service, "A", [host.ipv4])
     await lab.dns_set(service, "AAAA", [host.ipv6])
-    setup = await apply.trust(setup, confirm_by({"outside": host}), NoCredentials())
-    async with apply.Connections(setup, NoCredentials()) as connections:
-        return host, await apply.learn(connections)
+    setup = await trust.trust(setup, confirm_by({"outside": host}), NoCredentials())
+    async with Connections(setup, NoCredentials()) as connections:
+        return host, await trust.learn(connections)
 
 
 async def by_us(lab: Lab, name: str) -> float:
     """Seconds of a first apply."""
     host, setup = await made(lab, name)
-    async with apply.Connections(setup, NoCredentials()) as connections:
+    async with Connections(setup, NoCredentials()) as connections:
         begun = time.monotonic()
         _, (result,) = await apply.apply(connections, report=lambda _: None)
         taken = time.monotonic() - begun

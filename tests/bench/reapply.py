@@ -27,6 +27,7 @@ from typing import Any
 
 from assistant.onhost.resources import File, to_json
 from assistant.operations import apply
+from assistant.operations.connections import Connections
 from assistant.plan.compile import compile_plan
 from assistant.rehearsal.journey import Journey
 from assistant.rehearsal.lab import Lab, LabHost
@@ -86,7 +87,7 @@ class Bench:
 
     async def ours(self) -> None:
         """An apply on a fresh connection."""
-        async with apply.Connections(self.setup, NoCredentials()) as connections:
+        async with Connections(self.setup, NoCredentials()) as connections:
             _, results = await apply.apply(connections, report=lambda _: None)
         for result in results:
             if not result.ok:
@@ -128,7 +129,7 @@ class Bench:
             to_json(File(path=f"/etc/matrix-assistant/bench/{n}", content=f"{n}\n"))
             for n in range(files)
         ]
-        async with apply.Connections(self.setup, NoCredentials()) as connections:
+        async with Connections(self.setup, NoCredentials()) as connections:
             session = await connections.session(self.host.name)
             async for _ in session.program(
                 {"mode": "inspect", "resources": resources, "resolve": {}}
@@ -183,7 +184,7 @@ class Bench:
             "resources": [to_json(r) for r in compile_plan(self.setup).hosts[0].resources],
             "resolve": {},
         }
-        async with apply.Connections(setup, NoCredentials()) as connections:
+        async with Connections(setup, NoCredentials()) as connections:
             session = await connections.session(host.name)
             async for event in session.program(request):
                 report(event)

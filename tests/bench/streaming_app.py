@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import screens.app
-from assistant.operations.apply import HostResult, Progress
+from assistant.operations.follow import HostResult, Progress
 from assistant.wizard.steps import Step
 from screens.app import AssistantApp
 from screens.services.protocol import Talk

@@ -12,7 +12,7 @@ import dns.rrset
 import pytest
 
 from assistant.findings.model import THIS_COMPUTER, Measurement
-from assistant.findings.vantages import Probe
+from assistant.findings.probes import Probe
 from assistant.plan.model import Record
 from assistant.text import msg
 from checks.dns.records import CONTROL_NAME, DnsCheck

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assistant.findings.model import THIS_COMPUTER, Measurement
-from assistant.findings.vantages import Probe, Told
+from assistant.findings.probes import Probe, Told
 from assistant.plan.model import Record
 from assistant.text import msg
 from checks.dns.private_rules import (

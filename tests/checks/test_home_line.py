@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assistant.findings.model import THIS_COMPUTER, Measurement
-from assistant.findings.vantages import Told, Visitor
+from assistant.findings.probes import Told, Visitor
 from assistant.plan.recipes.web import nginx
 from checks.network.home_line import WHO_PATH, HomeCheck, line_of, seen_address
 from checks.network.home_rules import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assistant.findings.vantages import Told
+from assistant.findings.probes import Told
 from assistant.setup.model import HistoryEntry
 from checks.host_facts import read_facts
 from checks.network.host import HostCheck

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assistant.findings.model import THIS_COMPUTER, Measurement, Status
-from assistant.findings.vantages import Told, Visitor
+from assistant.findings.probes import Told, Visitor
 from checks.network.port_rules import Sight, judge_port
 from checks.network.ports_after import PortsAfterCheck, judge_closed, judge_service
 from checks.network.ports_before import PortsBeforeCheck

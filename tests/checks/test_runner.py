@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from assistant.findings.model import THIS_COMPUTER, Finding, Measurement, Status
-from assistant.findings.vantages import Listening, Probe, Told, Visitor
+from assistant.findings.probes import Listening, Probe, Told, Visitor
 from assistant.text import msg
-from checks import ALL_CHECKS
+from checks.all_checks import ALL_CHECKS
 from checks.causes import conclude
 from checks.check import Check, Context, Listener
 from checks.evidence import Trial, blocked, trial

@@ -26,22 +26,16 @@ from assistant.change.changes import (
     set_link,
     set_workers,
 )
-from assistant.change.limits import POSSIBLE, host_applied
+from assistant.change.limits import POSSIBLE
 from assistant.common.errors import InputError
 from assistant.findings.model import Finding, Status
 from assistant.plan.compile import compile_plan
 from assistant.setup import store
+from assistant.setup.history import host_applied, was_applied, with_history
 from assistant.setup.homeservers import homeservers
-from assistant.setup.model import (
-    DnsProvider,
-    HistoryEntry,
-    Role,
-    Setup,
-    was_applied,
-    with_findings,
-    with_history,
-)
+from assistant.setup.model import DnsProvider, HistoryEntry, Role, Setup
 from assistant.setup.store import create_setup, read_setup
+from assistant.setup.updates import with_findings
 from assistant.text import msg, render
 from tests.support.option_setups import INSIDE_NAME, OUTSIDE_NAME, ROLES_OF, UPDATE, host, setup
 

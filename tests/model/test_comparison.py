@@ -10,7 +10,8 @@ import pytest
 from assistant.findings.comparison import ChangeKind, aside_key, compare, count, is_aside, toggled
 from assistant.findings.model import THIS_COMPUTER, Finding, Status
 from assistant.setup.file_format import dump_record, dump_setup, parse_record, parse_setup
-from assistant.setup.model import Setup, with_findings
+from assistant.setup.model import Setup
+from assistant.setup.updates import with_findings
 from assistant.text import msg
 from tests.support.checks_values import setup
 

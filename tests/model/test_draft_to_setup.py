@@ -13,14 +13,12 @@ from assistant.setup.mirrors import MIRRORS, choice_of_mirror, clean_mirror, mir
 from assistant.setup.model import Mirror, Role, Settings
 from assistant.wizard.draft import Draft, Step, TypedProvider, draft_of
 from assistant.wizard.draft_to_setup import (
-    FieldError,
-    clean_home_port,
-    clean_names,
     draft_from_setup,
     fits_option,
     home_port,
     setup_from_draft,
 )
+from assistant.wizard.typed_fields import FieldError, clean_home_port, clean_names
 from tests.support.screens_values import INSIDE_NAME, NAME, option_draft, option_setup
 
 OPTIONS: tuple[Literal[2, 3, 4], ...] = (2, 3, 4)

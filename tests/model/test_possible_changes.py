@@ -24,8 +24,9 @@ from assistant.change.next_step import GO_ON, left_to_do, next_step
 from assistant.change.possible import Proposal, possible_changes, proposed
 from assistant.common.errors import InputError
 from assistant.findings.model import Finding, Mender, Remedy, Status
+from assistant.setup.history import with_history
 from assistant.setup.homeservers import homeservers
-from assistant.setup.model import HistoryEntry, Login, Role, Setup, with_history
+from assistant.setup.model import HistoryEntry, Login, Role, Setup
 from assistant.text import msg, render
 from assistant.wizard.draft import TOPICS
 from assistant.wizard.draft_to_setup import draft_towards, setup_from_draft, with_option

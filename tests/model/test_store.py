@@ -30,6 +30,7 @@ from assistant.setup.file_format import (
     parse_record,
     parse_setup,
 )
+from assistant.setup.history import with_history
 from assistant.setup.model import (
     DnsUpdate,
     HistoryEntry,
@@ -39,9 +40,6 @@ from assistant.setup.model import (
     Role,
     Settings,
     Setup,
-    with_answers,
-    with_findings,
-    with_history,
 )
 from assistant.setup.store import (
     create_setup,
@@ -51,6 +49,7 @@ from assistant.setup.store import (
     record_path,
     setup_path,
 )
+from assistant.setup.updates import with_answers, with_findings
 from assistant.text import msg, render
 
 NOW = datetime(2026, 11, 22, 21, 0, tzinfo=UTC)

@@ -13,15 +13,8 @@ import pytest
 
 from assistant.common.errors import AssistantError
 from assistant.findings.model import THIS_COMPUTER
-from assistant.findings.vantages import (
-    LocalVantage,
-    LostSession,
-    Probe,
-    SessionVantage,
-    Vantage,
-    VantageError,
-    Visitor,
-)
+from assistant.findings.probes import Probe, Vantage, VantageError, Visitor
+from assistant.findings.vantages import LocalVantage, LostSession, SessionVantage
 from assistant.onhost.probes import batch
 from assistant.text import msg
 

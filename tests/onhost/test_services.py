@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from assistant.onhost.contract import Completed
-from assistant.onhost.handlers import firewall
-from assistant.onhost.handlers import service as services
+from assistant.onhost.handlers import firewall, service
 from assistant.onhost.handlers.timer import quoted, unit_files
 from assistant.onhost.resources import Command, Firewall, Service, Timer, User
 from assistant.onhost.system import systemd
@@ -114,7 +113,7 @@ def test_a_refused_connection_is_seen_by_the_inspection(host: Root) -> None:
 def test_a_unit_that_announces_nothing_must_stay(
     host: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "_STAY", 0.01)
+    monkeypatch.setattr(service, "_STAY", 0.01)
     unit(host)
     show = host.systemctl._show
     pids = iter(range(100, 200))

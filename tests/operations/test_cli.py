@@ -19,8 +19,8 @@ from assistant.common.crash_report import write_report
 from assistant.common.errors import AssistantError, InputError, StoreError
 from assistant.remote import HostFailure, RemoteError, Wanted
 from assistant.setup.answers_file import parse_answers
-from assistant.setup.model import with_host_key
 from assistant.setup.store import create_setup, open_setup, read_setup
+from assistant.setup.updates import with_host_key
 from assistant.text import msg
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ import pytest
 from assistant.cli import main
 from assistant.cli.output import Output
 from assistant.findings.model import THIS_COMPUTER, Confidence, Finding, Mender, Remedy, Status
-from assistant.operations.apply import HostPreview, HostResult, Progress
+from assistant.operations.apply import HostPreview
+from assistant.operations.follow import HostResult, Progress
 from assistant.text import msg
 
 HAN = re.compile("[\u4e00-\u9fff]")

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from assistant import remote
-from assistant.operations import apply
+from assistant.operations import apply, proof
+from assistant.operations.connections import Connections
+from assistant.operations.follow import HostResult, Report
 from assistant.setup.homeservers import homeservers
 from assistant.setup.model import Setup
 from tests.support.option_setups import ADDRESSES, INSIDE_NAME, OUTSIDE_NAME, setup
@@ -23,7 +25,7 @@ class Session:
         self.name = name
 
 
-class Opened(apply.Connections):
+class Opened(Connections):
     """Connections that open nothing, and note what was asked for."""
 
     def __init__(self, made: Setup) -> None:
@@ -71,7 +73,7 @@ class Opened(apply.Connections):
     ],
 )
 def test_the_sides_of_a_canary(option: int, sides: list[tuple[str, str, str]]) -> None:
-    made = tuple(map(apply.side, homeservers(setup(option))))
+    made = tuple(map(proof.side, homeservers(setup(option))))
     assert [(side.server_name, side.base_url, side.address) for side in made] == sides
 
 
@@ -101,24 +103,24 @@ def test_links_come_first_and_each_host_gets_its_own_secrets(
     given: dict[str, Mapping[str, str]] = {}
     together = asyncio.Barrier(3)
 
-    async def link(connections: apply.Connections, report: apply.Report) -> tuple[str, ...]:
+    async def link(connections: Connections, report: Report) -> tuple[str, ...]:
         order.append("links")
         return ()
 
     async def followed(
-        opener: object, host: str, request: Mapping[str, Any], report: apply.Report
-    ) -> apply.HostResult:
+        opener: object, host: str, request: Mapping[str, Any], report: Report
+    ) -> HostResult:
         order.append(host)
         given[host] = request["secrets"]
         # Passed only when all three are under way at the same time.
         async with asyncio.timeout(5), together:
-            return apply.HostResult(host, request["run"], ok=True, seconds=0.0, changed=1)
+            return HostResult(host, request["run"], ok=True, seconds=0.0, changed=1)
 
     monkeypatch.setattr(apply, "link", link)
     monkeypatch.setattr(apply, "followed", followed)
     keys = Keys()
 
-    async def main() -> tuple[apply.HostResult, ...]:
+    async def main() -> tuple[HostResult, ...]:
         connections = Opened(setup(4))
         made, results = await apply.apply(connections, report=lambda _: None, secrets_from=keys)
         assert [entry.host for entry in made.history] == ["home", "inside", "outside"]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.onhost.resources import Directory, Packages
-from assistant.operations.apply import HostResult
+from assistant.operations.follow import HostResult
 from assistant.operations.run_state import (
     CHAPTERS,
     LOG_LINES,
@@ -21,12 +21,12 @@ from assistant.operations.run_state import (
     ended,
     fold,
     planned_steps,
-    standing,
     total_share,
 )
 from assistant.operations.run_time import about, counted, elapsed, in_step, left
 from assistant.plan.compile import compile_plan
 from assistant.plan.estimates import expected_megabytes, expected_seconds
+from assistant.setup.history import standing
 from tests.support.plan_setups import setup, several
 from tests.support.screens_runs import APPLY_EVENTS, APPLY_FAILED, APPLY_FAILED_EVENTS
 from tests.support.screens_values import NOW, ODD, ODD_SHOWN, OUTSIDE, RUN, applied_setup

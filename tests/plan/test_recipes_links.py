@@ -9,8 +9,7 @@ from assistant.plan.compile import compile_plan
 from assistant.plan.errors import PlanError
 from assistant.plan.host_paths import STREAM_CONFIG
 from assistant.plan.host_programs.dyndns_update import PATH
-from assistant.plan.recipes.links import home_forward
-from assistant.plan.recipes.links import wrapped as links
+from assistant.plan.recipes.links import home_forward, wrapped
 from assistant.plan.recipes.links.wrapped import wrapped_clients
 from assistant.plan.recipes.web import nginx
 from assistant.setup.home_ports import HIGHEST, LOWEST, candidate_ports
@@ -231,10 +230,10 @@ def test_the_signing_service_knows_who_belongs_to_the_setup() -> None:
 def test_an_address_that_is_not_known_is_asked_for() -> None:
     lost = host(Role.INSIDE, public_ipv4="", public_ipv6="")
     with pytest.raises(PlanError) as told:
-        links.address_of(lost, 8449)
+        wrapped.address_of(lost, 8449)
     assert told.value.cause == "address-unknown"
     six = host(Role.INSIDE, public_ipv4="", public_ipv6="3fff:0:5::9")
-    assert links.address_of(six, 8449) == "[3fff:0:5::9]:8449"
+    assert wrapped.address_of(six, 8449) == "[3fff:0:5::9]:8449"
 
 
 def test_candidate_ports_are_high_different_and_the_same_each_time() -> None:

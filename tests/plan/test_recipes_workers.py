@@ -22,7 +22,7 @@ from assistant.onhost.resources import File, Packages, Service, Virtualenv
 from assistant.plan.compile import compile_plan
 from assistant.plan.host_paths import SYNAPSE_URL
 from assistant.plan.model import HostPlan
-from assistant.plan.recipes.matrix import synapse, workers
+from assistant.plan.recipes.matrix import synapse_settings, synapse_unit, workers
 from assistant.setup.model import Setup
 from tests.support.option_setups import setup
 
@@ -43,7 +43,7 @@ def contents(plan: HostPlan) -> dict[str, str]:
 
 
 def settings_of(plan: HostPlan) -> dict[str, Any]:
-    text = contents(plan)[synapse.HOMESERVER]
+    text = contents(plan)[synapse_unit.HOMESERVER]
     loaded: dict[str, Any] = json.loads(text[text.index("{") :])
     return loaded
 
@@ -69,9 +69,9 @@ def test_everything_is_there_before_what_needs_it() -> None:
     plan = compile_plan(with_workers(1, 2)).hosts[0]
     order = ids(plan)
     for first, second in (
-        (f"secret:{workers.REPLICATION_SECRET}", f"file:{synapse.HOMESERVER}"),
-        (f"service:{workers.REDIS_UNIT}", f"service:{synapse.UNIT}"),
-        (f"service:{synapse.UNIT}", "service:matrix-synapse-worker@1.service"),
+        (f"secret:{workers.REPLICATION_SECRET}", f"file:{synapse_unit.HOMESERVER}"),
+        (f"service:{workers.REDIS_UNIT}", f"service:{synapse_unit.UNIT}"),
+        (f"service:{synapse_unit.UNIT}", "service:matrix-synapse-worker@1.service"),
         ("service:matrix-synapse-worker@2.service", f"file:{workers.NGINX}"),
         (f"file:{workers.NGINX}", "file:/etc/nginx/conf.d/matrix-assistant-https.conf"),
     ):
@@ -112,7 +112,7 @@ def test_processes_talk_on_the_host_itself_only() -> None:
 
 def test_a_worker_lives_in_the_sandbox_of_synapse_and_ends_when_it_is_no_longer_named() -> None:
     plan = compile_plan(with_workers(1, 1)).hosts[0]
-    main = contents(plan)[f"/etc/systemd/system/{synapse.UNIT}"].splitlines()
+    main = contents(plan)[f"/etc/systemd/system/{synapse_unit.UNIT}"].splitlines()
     worker = contents(plan)[f"/etc/systemd/system/{workers.UNIT}"].splitlines()
     differing = set(main) ^ set(worker)
     assert all(
@@ -120,12 +120,12 @@ def test_a_worker_lives_in_the_sandbox_of_synapse_and_ends_when_it_is_no_longer_
         for line in differing
     ), differing
     (condition,) = (line for line in worker if line.startswith("ExecCondition="))
-    assert condition.endswith(f"-qF '\"worker-%i\"' {synapse.HOMESERVER}")
-    assert '"worker-1"' in contents(plan)[synapse.HOMESERVER]
-    assert '"worker-2"' not in contents(plan)[synapse.HOMESERVER]
-    assert "worker" not in contents(compile_plan(setup(1)).hosts[0])[synapse.HOMESERVER]
-    assert workers._HOMESERVER == synapse.HOMESERVER
-    assert workers._LOG == synapse.LOG
+    assert condition.endswith(f"-qF '\"worker-%i\"' {synapse_unit.HOMESERVER}")
+    assert '"worker-1"' in contents(plan)[synapse_unit.HOMESERVER]
+    assert '"worker-2"' not in contents(plan)[synapse_unit.HOMESERVER]
+    assert "worker" not in contents(compile_plan(setup(1)).hosts[0])[synapse_unit.HOMESERVER]
+    assert workers._HOMESERVER == synapse_unit.HOMESERVER
+    assert workers._LOG == synapse_settings.LOG
 
 
 CASES = {

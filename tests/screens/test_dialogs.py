@@ -14,8 +14,9 @@ from assistant.setup.model import Login
 from assistant.text import msg
 from assistant.wizard.draft import Draft
 from assistant.wizard.steps import Step
+from screens.base.dialogs import ConfirmDialog, TellDialog
 from screens.help import HelpDialog
-from screens.servers.secret_dialogs import ConfirmDialog, KeyDialog, SecretDialog, TellDialog
+from screens.servers.secret_dialogs import KeyDialog, SecretDialog
 from tests.support.screens_stand_in import StandInServices, run_app, screen_text, until
 from tests.support.screens_values import KEY, ODD, ODD_SHOWN, host
 

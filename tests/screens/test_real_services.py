@@ -15,19 +15,18 @@ import pytest
 from assistant import remote
 from assistant.common.errors import AssistantError, StoreError
 from assistant.findings.model import Finding
-from assistant.operations import apply as run
-from assistant.operations.apply import with_canary
+from assistant.operations import apply
+from assistant.operations.connections import Connections
+from assistant.operations.follow import Progress
+from assistant.operations.proof import with_canary
 from assistant.remote import CAUSES, HostFailure, HostKey, Wanted
-from assistant.setup.model import RELEASES, Host, Login, Role, Settings, Setup, with_findings
+from assistant.setup.model import RELEASES, Host, Login, Role, Settings, Setup
 from assistant.setup.store import open_setup, read_setup
+from assistant.setup.updates import with_findings
 from assistant.wizard.draft import Draft, TypedHost, TypedLogin
-from assistant.wizard.draft_to_setup import (
-    FieldError,
-    draft_from_setup,
-    setup_from_draft,
-    setup_name,
-)
+from assistant.wizard.draft_to_setup import draft_from_setup, setup_from_draft, setup_name
 from assistant.wizard.steps import Step
+from assistant.wizard.typed_fields import FieldError
 from screens.services.local_storage import settings_from
 from screens.services.protocol import ReachStep
 from screens.services.reach_server import ORDER, step_of
@@ -203,17 +202,17 @@ def no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     async def trust(setup: Setup, confirm: Any, credentials: Any) -> Setup:
         return setup
 
-    async def learn(connections: run.Connections) -> Setup:
+    async def learn(connections: Connections) -> Setup:
         return connections.setup
 
-    monkeypatch.setattr(run, "trust", trust)
-    monkeypatch.setattr(run, "learn", learn)
+    monkeypatch.setattr("assistant.operations.trust.trust", trust)
+    monkeypatch.setattr("assistant.operations.trust.learn", learn)
 
 
 def _checking(
     monkeypatch: pytest.MonkeyPatch, findings: tuple[Finding, ...], meanwhile: Any = None
 ) -> None:
-    async def check(connections: run.Connections, checker: Any, **how: Any) -> Any:
+    async def check(connections: Connections, checker: Any, **how: Any) -> Any:
         for finding in findings:
             how["report"](finding)
         if meanwhile is not None:
@@ -222,7 +221,7 @@ def _checking(
         connections.setup = made
         return made, findings
 
-    monkeypatch.setattr(run, "check", check)
+    monkeypatch.setattr("assistant.operations.check.check", check)
 
 
 @pytest.mark.usefixtures("no_servers")
@@ -287,12 +286,12 @@ def test_two_operations_share_the_setup_and_the_last_one_closes_it(
     async def both() -> None:
         first, second = asyncio.Event(), asyncio.Event()
 
-        async def check(connections: run.Connections, checker: Any, **how: Any) -> Any:
+        async def check(connections: Connections, checker: Any, **how: Any) -> Any:
             await (first if how["phase"] == "before" else second).wait()
             made = with_canary(connections.setup, True, how["phase"])
             return made, ()
 
-        monkeypatch.setattr(run, "check", check)
+        monkeypatch.setattr("assistant.operations.check.check", check)
         jobs = [
             asyncio.ensure_future(
                 services.check(SETUP_NAME, Person(), phase=p, only=None, report=lambda _: None)
@@ -419,9 +418,9 @@ def _following(monkeypatch: pytest.MonkeyPatch, what: str, followed: list[str | 
 def test_an_apply_joins_the_one_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     followed: list[str | None] = []
     _following(monkeypatch, "apply", followed)
-    events: list[run.Progress] = []
-    connections = run.Connections(setup(), Person())
-    made, (result,) = asyncio.run(run.apply(connections, report=events.append))
+    events: list[Progress] = []
+    connections = Connections(setup(), Person())
+    made, (result,) = asyncio.run(apply.apply(connections, report=events.append))
     assert followed == ["theirs"]
     assert (result.ok, result.run, result.changed) == (True, "theirs", 1)
     assert [e.event["event"] for e in events][:2] == ["busy", "run"]
@@ -434,8 +433,8 @@ def test_what_is_taken_back_is_not_joined_and_no_undo_joins(
 ) -> None:
     followed: list[str | None] = []
     _following(monkeypatch, "undo" if mode == "apply" else "apply", followed)
-    connections = run.Connections(setup(), Person())
-    work = run.apply if mode == "apply" else run.undo
+    connections = Connections(setup(), Person())
+    work = apply.apply if mode == "apply" else apply.undo
     made, (result,) = asyncio.run(work(connections, report=lambda _: None))
     assert (result.ok, result.cause) == (False, "busy")
     assert followed == (["theirs"] if mode == "apply" else [])
@@ -451,10 +450,10 @@ def test_a_run_that_ended_while_the_program_was_away_is_noted_once(
         yield {"event": "result", "run": request["run"], "ok": True}
 
     monkeypatch.setattr(remote, "apply_run", apply_run, raising=False)
-    connections = run.Connections(setup(), Person())
-    made, _ = asyncio.run(run.apply(connections, report=lambda _: None))
+    connections = Connections(setup(), Person())
+    made, _ = asyncio.run(apply.apply(connections, report=lambda _: None))
     assert [(e.what, e.ok) for e in made.history] == [("applied", True)]
-    made, _ = asyncio.run(run.apply(connections, report=lambda _: None))
+    made, _ = asyncio.run(apply.apply(connections, report=lambda _: None))
     assert len(made.history) == 1
 
 

@@ -20,7 +20,9 @@ import pytest
 
 from assistant.answers import Answers
 from assistant.operations.apply import HostPreview
-from assistant.setup.model import HistoryEntry, Setup, with_findings, with_history
+from assistant.setup.history import with_history
+from assistant.setup.model import HistoryEntry, Setup
+from assistant.setup.updates import with_findings
 from assistant.text import msg
 from assistant.wizard.draft import Draft
 from assistant.wizard.steps import Step
@@ -289,7 +291,10 @@ async def settled(pilot: Any, seconds: float = 10.0) -> str:
 def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that show the time that has passed see none pass."""
     clock = SimpleNamespace(monotonic=lambda: 1000.0)
-    for name in ("apply", "run_watch", "servers", "reach_panel", "checking", "work"):
+    for name in (
+        "apply.apply", "apply.run_work", "servers.servers", "servers.reach_panel",
+        "checks.check_work", "base.background_work",
+    ):  # fmt: skip
         monkeypatch.setattr(f"screens.{name}.time", clock, raising=True)
     later = NOW + timedelta(days=3)
     monkeypatch.setattr("screens.checks.findings_page.FindingsPage.now", lambda _: later)

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from assistant.canary.model import CanaryEvent, CanaryResult, Direction, Line
 from assistant.dns_records.publish import Outcome
-from assistant.operations.apply import HostPreview, HostResult, Progress
+from assistant.operations.apply import HostPreview
+from assistant.operations.follow import HostResult, Progress
 from assistant.plan.model import Record
 from assistant.text import msg
 from screens.services.protocol import ReachStep

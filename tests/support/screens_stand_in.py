@@ -12,10 +12,13 @@ from assistant.common.errors import AssistantError
 from assistant.dns_records.publish import Outcome
 from assistant.export.device_files import DeviceFile
 from assistant.findings.model import Finding
-from assistant.operations.apply import HostPreview, HostResult, Progress
+from assistant.operations.apply import HostPreview
+from assistant.operations.follow import HostResult, Progress
 from assistant.remote import Wanted
+from assistant.setup.history import with_history
 from assistant.setup.homeservers import homeserver_on
-from assistant.setup.model import HistoryEntry, Host, Setup, with_findings, with_history
+from assistant.setup.model import HistoryEntry, Host, Setup
+from assistant.setup.updates import with_findings
 from assistant.text import Message, msg
 from assistant.wizard.draft import Draft
 from screens.app import AssistantApp

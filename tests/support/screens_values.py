@@ -14,16 +14,9 @@ from assistant.answers import Answers
 from assistant.common.errors import AssistantError
 from assistant.findings.model import THIS_COMPUTER, Confidence, Finding, Mender, Remedy, Status
 from assistant.remote import HostKey, Wanted
-from assistant.setup.model import (
-    ROLES,
-    HistoryEntry,
-    Host,
-    Login,
-    Role,
-    Setup,
-    with_findings,
-    with_history,
-)
+from assistant.setup.history import with_history
+from assistant.setup.model import ROLES, HistoryEntry, Host, Login, Role, Setup
+from assistant.setup.updates import with_findings
 from assistant.text import msg
 from assistant.wizard.draft import TOPICS, Draft, Step, TypedHost, TypedLogin, TypedProvider
 from assistant.wizard.draft_to_setup import setup_from_draft

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assistant.onhost.accounts import stored_events as stored
+from assistant.onhost.accounts import stored_events
 from assistant.onhost.accounts.synapse_api import AdminApi, ApiError
 from assistant.onhost.accounts.temporary_users import TemporaryUsers
 from assistant.onhost.contract import HostError
@@ -54,7 +54,7 @@ class Host:
 
     api: AdminApi = field(default_factory=AdminApi)
     temporary: TemporaryUsers = field(default_factory=TemporaryUsers)
-    ask: stored.Ask = stored.ask_database
+    ask: stored_events.Ask = stored_events.ask_database
     revealable: Mapping[str, str] = field(default_factory=lambda: REVEALABLE)
 
 
@@ -141,7 +141,7 @@ def _temporary_admin(host: Host) -> Iterator[tuple[str, str]]:
 
 def _list(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
     ours = {*host.temporary.living(), *host.temporary.past()}
-    found = stored.users(host.ask)
+    found = stored_events.users(host.ask)
     return {"users": [{**user, "temporary": user["localpart"] in ours} for user in found]}
 
 
@@ -173,10 +173,10 @@ def _events(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
     event_ids, needles = _texts(request, "event_ids"), _texts(request, "needles")
     if not event_ids and not needles:
         raise HostError("validation", "neither an event nor a text to look for was named")
-    stored_events = stored.events(host.ask, event_ids, str(request.get("room_id") or ""))
-    found, total = stored.occurrences(host.ask, needles)
+    events = stored_events.events(host.ask, event_ids, str(request.get("room_id") or ""))
+    found, total = stored_events.occurrences(host.ask, needles)
     return {
-        "events": {event_id: stored_events.get(event_id) for event_id in event_ids},
+        "events": {event_id: events.get(event_id) for event_id in event_ids},
         "found": found,
         "total": total,
     }

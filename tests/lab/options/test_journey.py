@@ -8,7 +8,8 @@ import time
 import pytest
 
 from assistant.findings.model import Status
-from assistant.operations import apply
+from assistant.operations import apply, proof
+from assistant.operations.connections import Connections
 from assistant.rehearsal.journey import SANDBOX_LIMITS
 from assistant.remote import NoCredentials
 from assistant.setup.model import Setup
@@ -59,7 +60,7 @@ def test_a_second_apply_is_one_connection_and_one_program(practice: Practice) ->
     async def twice() -> list[tuple[str, ...]]:
         changes = []
         for _ in range(2):
-            async with apply.Connections(setup, NoCredentials()) as connections:
+            async with Connections(setup, NoCredentials()) as connections:
                 _, results = await apply.apply(connections, report=lambda _: None)
                 assert all(result.ok for result in results), results
                 changes.append(tuple(c for result in results for c in result.changes))
@@ -86,8 +87,8 @@ def test_a_clone_comes_back_after_a_power_cut(practice: Practice) -> None:
 
 async def _converses(setup: Setup):  # type: ignore[no-untyped-def]
     for _ in range(30):
-        async with apply.Connections(setup, NoCredentials()) as connections:
-            result = await apply.canary(connections)
+        async with Connections(setup, NoCredentials()) as connections:
+            result = await proof.canary(connections)
         if result.ok or result.cause not in ("unreachable", "bad-gateway", "health"):
             return result
         await asyncio.sleep(1)

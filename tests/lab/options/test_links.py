@@ -14,7 +14,8 @@ import pytest
 
 from assistant.onhost import link_certificates as certificates
 from assistant.onhost.resources import Resource, Secret, to_json
-from assistant.operations import apply as run
+from assistant.operations import apply
+from assistant.operations.connections import Connections
 from assistant.operations.link_certificates import link
 from assistant.plan.compile import compile_plan
 from assistant.plan.host_paths import CERTIFICATE_FILES, LINK_FILES
@@ -22,7 +23,8 @@ from assistant.plan.recipes.dns import dyndns
 from assistant.rehearsal.lab import LabHost
 from assistant.rehearsal.practice_setup import practice_setup
 from assistant.remote import NoCredentials
-from assistant.setup.model import LinkWay, Role, Setup, with_host_key, with_release
+from assistant.setup.model import LinkWay, Role, Setup
+from assistant.setup.updates import with_host_key, with_release
 from tests.lab.conftest import Practice
 
 ADDRESS = "/.well-known/matrix-assistant/address"
@@ -100,13 +102,13 @@ class Linked:
         self.setup = self.setup_for(links)
 
         async def work() -> tuple[str, ...]:
-            async with run.Connections(self.setup, NoCredentials()) as connections:
+            async with Connections(self.setup, NoCredentials()) as connections:
                 linked = await link(connections, lambda _: None)
                 for host in compile_plan(self.setup).hosts:
                     session = await connections.session(host.host)
                     request = {
                         "mode": "apply",
-                        "run": run.new_run(),
+                        "run": apply.new_run(),
                         "host": host.host,
                         "resources": [to_json(one) for one in host.resources if wanted(one)],
                         "secrets": {"dyndns-token": self.practice.lab.facts.tsig.secret},

@@ -16,8 +16,9 @@ import pytest
 from assistant.canary.client import Person
 from assistant.canary.model import Account
 from assistant.export.device_files import device_files
-from assistant.operations import apply
+from assistant.operations import proof
 from assistant.operations.accounts import HostAccounts
+from assistant.operations.connections import Connections
 from assistant.plan.compile import compile_plan
 from assistant.rehearsal.network.devices import Device
 from assistant.rehearsal.network.home_line import HOME_ROUTER
@@ -144,13 +145,13 @@ async def _talked(setup: Setup, device: Device) -> tuple[str, list[str]]:
     """Somebody outside writes to somebody on the device; what was written, and what was read."""
     main, other = homeservers(setup)
     made: list[Account] = []
-    async with apply.Connections(setup, NoCredentials()) as connections:
+    async with Connections(setup, NoCredentials()) as connections:
         for server in (main, other):
             accounts = HostAccounts(await connections.session(server.host.name))
             made += await accounts.create([f"device-{secrets.token_hex(4)}"])
     account, friend = made
     text = f"For the device. {secrets.token_hex(8)}"
-    person = Person(apply.side(other), friend, PATIENCE)
+    person = Person(proof.side(other), friend, PATIENCE)
     try:
         await person.log_in()
         room = await person.make_room("device", account.user_id, federate=True)

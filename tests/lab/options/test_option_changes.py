@@ -12,6 +12,7 @@ import pytest
 from assistant.advice.options import OPTIONS
 from assistant.change import changes
 from assistant.operations import apply
+from assistant.operations.connections import Connections
 from assistant.plan.records import HOME_TTL
 from assistant.rehearsal.lab import LabHost
 from assistant.rehearsal.practice_setup import HOME_PORT, practice_host
@@ -151,7 +152,7 @@ def test_another_address(story: Story) -> None:
 
 def test_the_home_machine_is_taken_out(story: Story) -> None:
     async def undone() -> None:
-        async with apply.Connections(story.setup, NoCredentials()) as connections:
+        async with Connections(story.setup, NoCredentials()) as connections:
             story.setup, results = await apply.undo(connections, report=lambda _: None, only="home")
             assert all(result.ok for result in results)
 

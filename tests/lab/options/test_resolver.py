@@ -13,6 +13,7 @@ import pytest
 
 from assistant.onhost.resources import Service
 from assistant.operations import apply
+from assistant.operations.connections import Connections
 from assistant.operations.follow import HostResult
 from assistant.plan.host_paths import CERTIFICATE, CERTIFICATE_FILES
 from assistant.plan.model import HostPlan, Plan
@@ -86,7 +87,7 @@ def test_it_answers_for_the_main_names_only(
     monkeypatch.setattr(apply, "compile_plan", lambda _: plan)
 
     async def applied() -> HostResult:
-        async with apply.Connections(setup, NoCredentials()) as connections:
+        async with Connections(setup, NoCredentials()) as connections:
             _, (result,) = await apply.apply(connections, report=lambda _: None)
             return result
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from assistant.operations.apply import HostResult
+from assistant.operations.follow import HostResult
 from assistant.rehearsal.addresses import ACME
 from assistant.rehearsal.lab import LabHost
 from assistant.setup.model import Setup

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from assistant.operations import apply as run
+from assistant.operations import proof
+from assistant.operations.connections import Connections
 from assistant.rehearsal.lab import LabHost
 from assistant.remote import NoCredentials
 from assistant.setup.model import Setup
@@ -80,12 +81,12 @@ def test_the_other_site_keeps_working(practice: Practice) -> None:
     before = manifest(practice.lab.root_of(host.name))
 
     async def apply() -> None:
-        async with run.Connections(setup, NoCredentials()) as connections:
-            _, results = await run.apply(connections, report=lambda _: None)
+        async with Connections(setup, NoCredentials()) as connections:
+            _, results = await apply.apply(connections, report=lambda _: None)
             assert all(result.ok for result in results), results
-            canary = await run.canary(connections)
+            canary = await proof.canary(connections)
             assert canary.ok, canary
-            _, again = await run.apply(connections, report=lambda _: None)
+            _, again = await apply.apply(connections, report=lambda _: None)
             assert [result.changes for result in again] == [()]
 
     practice.run(apply())
@@ -94,8 +95,8 @@ def test_the_other_site_keeps_working(practice: Practice) -> None:
     assert practice.run(practice.lab.scan(host.name)) == (22, 80, 443, 8081)
 
     async def undo() -> None:
-        async with run.Connections(setup, NoCredentials()) as connections:
-            _, results = await run.undo(connections, report=lambda _: None)
+        async with Connections(setup, NoCredentials()) as connections:
+            _, results = await apply.undo(connections, report=lambda _: None)
             assert all(result.ok for result in results), results
 
     practice.run(undo())

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.operations import apply
-from assistant.operations.apply import HostResult, Progress
+from assistant.operations.connections import Connections
+from assistant.operations.follow import HostResult, Progress
 from assistant.remote import HostKey, NoCredentials, Wanted
 from assistant.setup.model import Host, Setup
 from screens.services.real_services import RealServices
@@ -29,7 +30,7 @@ class Nobody:
 
 async def runs_on(setup: Setup) -> list[str]:
     """The runs that the host knows, newest first."""
-    async with apply.Connections(setup, NoCredentials()) as connections:
+    async with Connections(setup, NoCredentials()) as connections:
         told = await apply.status(connections)
     return [str(one["run"]) for one in told[setup.hosts[0].name]["runs"]]
 
@@ -93,7 +94,7 @@ def test_a_run_that_ended_meanwhile_is_found_done(practice: Practice, tmp_path: 
         first.save_setup(wanted)
         await left_after(first, wanted.name, "started")
         while True:
-            async with apply.Connections(wanted, NoCredentials()) as connections:
+            async with Connections(wanted, NoCredentials()) as connections:
                 told = await apply.status(connections)
             if told[wanted.hosts[0].name]["lock"] is None:
                 break

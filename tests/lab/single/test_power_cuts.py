@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from assistant.operations.apply import HostResult
+from assistant.operations.follow import HostResult
 from assistant.plan.compile import compile_plan
 from assistant.rehearsal.lab import LabHost
 from assistant.setup.model import Setup

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from assistant.operations import apply
-from assistant.operations.apply import HostResult
+from assistant.operations.connections import Connections
+from assistant.operations.follow import HostResult
 from assistant.rehearsal.lab import Border, LabHost
 from assistant.remote import NoCredentials
 from assistant.setup.model import Setup
@@ -66,7 +67,7 @@ def braked(practice: Practice, server: tuple[LabHost, Setup]) -> Iterator[Brake]
 
 
 async def runs_on(setup: Setup) -> list[Mapping[str, Any]]:
-    async with apply.Connections(setup, NoCredentials()) as connections:
+    async with Connections(setup, NoCredentials()) as connections:
         told = await apply.status(connections)
     return list(told[setup.hosts[0].name]["runs"])
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from assistant.operations import apply as run
+from assistant.operations import apply
+from assistant.operations.connections import Connections
+from assistant.operations.follow import HostResult
 from assistant.plan.recipes.matrix import synapse
 from assistant.rehearsal.build.wheel_index import FORMER
 from assistant.rehearsal.lab import LabHost
@@ -53,12 +55,12 @@ class Server:
     setup: Setup
     room: str
 
-    def apply(self) -> run.HostResult:
+    def apply(self) -> HostResult:
         """Bring it to its plan."""
 
-        async def work() -> run.HostResult:
-            async with run.Connections(self.setup, NoCredentials()) as connections:
-                _, results = await run.apply(connections, report=lambda _: None)
+        async def work() -> HostResult:
+            async with Connections(self.setup, NoCredentials()) as connections:
+                _, results = await apply.apply(connections, report=lambda _: None)
             return results[0]
 
         return self.practice.run(work())

@@ -15,8 +15,9 @@ from assistant.canary.client import Person
 from assistant.canary.failures import CanaryError
 from assistant.canary.fixed_resolver import pinned_session
 from assistant.canary.model import Side
-from assistant.operations import apply
+from assistant.operations import proof
 from assistant.operations.accounts import HostAccounts
+from assistant.operations.connections import Connections
 from assistant.remote import NoCredentials
 from assistant.setup.homeservers import homeservers
 from assistant.setup.model import Setup
@@ -105,7 +106,7 @@ class Conversation:
 
     async def follow(self, setup: Setup, access_name: str = "") -> None:
         """Let both clients go on by what a changed Setup tells people, or by a name given."""
-        sides = {server.server_name: apply.side(server) for server in homeservers(setup)}
+        sides = {server.server_name: proof.side(server) for server in homeservers(setup)}
         for person in (self.a, self.b):
             place = sides[person.user_id.partition(":")[2]]
             if access_name:
@@ -139,11 +140,11 @@ async def conversing(setup: Setup) -> AsyncIterator[Conversation]:
     While they talk, only their clients are connected to the servers.
     """
     servers = homeservers(setup)
-    sides = tuple(map(apply.side, servers))
+    sides = tuple(map(proof.side, servers))
     people: list[Traveller] = []
     async with AsyncExitStack() as stack:
         for server, place in zip((servers[0], servers[-1]), (sides[0], sides[-1]), strict=True):
-            async with apply.Connections(setup, NoCredentials()) as connections:
+            async with Connections(setup, NoCredentials()) as connections:
                 accounts = HostAccounts(await connections.session(server.host.name))
                 (made,) = await accounts.create([f"talk-{secrets.token_hex(4)}"])
             person = Traveller(place, made, PATIENCE)

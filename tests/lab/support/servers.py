@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assistant.operations import apply as run
-from assistant.operations.apply import HostResult
+from assistant.operations import apply, trust
+from assistant.operations.connections import Connections
+from assistant.operations.follow import HostResult
 from assistant.plan.compile import compile_plan
 from assistant.rehearsal.journey import confirm_by
 from assistant.rehearsal.lab import LabHost
@@ -35,9 +36,9 @@ class Servers:
 
     async def ready(self, setup: Setup) -> None:
         """Keys are compared, systems known, public records made."""
-        setup = await run.trust(setup, confirm_by(self.hosts), NoCredentials())
-        async with run.Connections(setup, NoCredentials()) as connections:
-            self.setup = await run.learn(connections)
+        setup = await trust.trust(setup, confirm_by(self.hosts), NoCredentials())
+        async with Connections(setup, NoCredentials()) as connections:
+            self.setup = await trust.learn(connections)
         for record in compile_plan(self.setup).records:
             if record.must == "exist" and record.where == "public" and not record.dynamic:
                 await self.practice.lab.dns_set(record.name, record.type, record.values)
@@ -56,8 +57,8 @@ class Servers:
 
     async def _try_to_apply(self) -> tuple[HostResult, ...]:
         keys = PracticeSecrets(self.practice.lab.facts)
-        async with run.Connections(self.setup, NoCredentials()) as connections:
-            self.setup, results = await run.apply(
+        async with Connections(self.setup, NoCredentials()) as connections:
+            self.setup, results = await apply.apply(
                 connections, report=lambda _: None, secrets_from=keys
             )
         return results

@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 
 from assistant.operations import apply
 from assistant.operations.accounts import HostAccounts
-from assistant.operations.apply import HostResult
-from assistant.operations.follow import followed
+from assistant.operations.connections import Connections
+from assistant.operations.follow import HostResult, followed
 from assistant.plan.compile import compile_plan
 from assistant.rehearsal.hosts.disks import DeployedImage
 from assistant.rehearsal.lab import Lab, LabHost
@@ -84,14 +84,14 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 async def applied(setup: Setup, tell: Tell = lambda _: None, **how: Any) -> HostResult:
     """One apply to its end."""
-    async with apply.Connections(setup, NoCredentials()) as connections:
+    async with Connections(setup, NoCredentials()) as connections:
         _, (result,) = await apply.apply(connections, report=lambda p: tell(p.event), **how)
     return result
 
 
 async def undone(setup: Setup) -> HostResult:
     """One undo to its end."""
-    async with apply.Connections(setup, NoCredentials()) as connections:
+    async with Connections(setup, NoCredentials()) as connections:
         _, (result,) = await apply.undo(connections, report=lambda _: None)
     return result
 
@@ -105,7 +105,7 @@ async def applied_as(
     (plan,) = compile_plan(setup).hosts
     resources = [new for value in plan.to_json() if (new := change(dict(value))) is not None]
     request = {"mode": "apply", "run": apply.new_run(), "host": plan.host, "resources": resources}
-    async with apply.Connections(setup, NoCredentials()) as connections:
+    async with Connections(setup, NoCredentials()) as connections:
         opener = connections.opener(plan.host)
         return await followed(opener, plan.host, request, lambda p: tell(p.event))
 
@@ -119,7 +119,7 @@ async def changes_nothing(setup: Setup) -> None:
 
 async def as_planned(setup: Setup) -> set[str]:
     """The resources of a host that an apply would leave alone."""
-    async with apply.Connections(setup, NoCredentials()) as connections:
+    async with Connections(setup, NoCredentials()) as connections:
         (preview,) = await apply.preview(connections)
     (plan,) = compile_plan(setup).hosts
     return {one.id for one in plan.resources} - {state["id"] for state in preview.changes}
@@ -156,7 +156,7 @@ class Talk:
 
 async def begin_talk(lab: Lab, host: str, setup: Setup, name: str) -> Talk:
     """Make a user with a room on a server that runs."""
-    async with apply.Connections(setup, NoCredentials()) as connections:
+    async with Connections(setup, NoCredentials()) as connections:
         session = await connections.session(setup.hosts[0].name)
         (account,) = await HostAccounts(session).create([name])
     body = {"preset": "private_chat"}

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from assistant.change import changes as change
+from assistant.change import changes
 from assistant.rehearsal.lab import LabHost
 from assistant.rehearsal.practice_setup import practice_setup
 from assistant.setup.model import Setup
@@ -43,7 +43,7 @@ class Story(Servers):
         self.hosts[name] = host
         return host
 
-    def change(self, changed: change.Change, *, cuts: bool = False) -> None:
+    def change(self, changed: changes.Change, *, cuts: bool = False) -> None:
         """Do what a person does with a change; then everybody reads what was, and goes on.
 
         With ``cuts`` the power fails on all servers again and again until it is done.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from assistant.operations import apply
+from assistant.operations.connections import Connections
 from assistant.plan.compile import compile_plan
 from assistant.remote import NoCredentials
 from tests.lab.conftest import Practice, Standing
@@ -15,7 +16,7 @@ KEY = "etc/matrix-synapse/homeserver.signing.key"
 
 
 async def _undone(standing: Standing) -> None:
-    async with apply.Connections(standing.setup, NoCredentials()) as connections:
+    async with Connections(standing.setup, NoCredentials()) as connections:
         _, results = await apply.undo(connections, report=lambda _: None)
     assert {result.host for result in results} == set(standing.hosts)
     for result in results:

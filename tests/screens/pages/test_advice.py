@@ -22,7 +22,8 @@ from assistant.advice.options import (
 )
 from assistant.advice.recommendation import recommend
 from assistant.answers import Answers
-from assistant.setup.model import HistoryEntry, with_history
+from assistant.setup.history import with_history
+from assistant.setup.model import HistoryEntry
 from assistant.text import Message, msg, render
 from assistant.wizard.draft_to_setup import draft_from_setup
 from assistant.wizard.steps import Step

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from assistant.operations.apply import HostResult, Progress
+from assistant.operations.follow import HostResult, Progress
 from assistant.plan.compile import compile_plan
 from assistant.setup.model import HistoryEntry
 from assistant.wizard.steps import Step

@@ -14,14 +14,16 @@ from assistant.advice.options import OPTIONS
 from assistant.answers import Answers
 from assistant.common.errors import InputError
 from assistant.findings.model import Finding, Mender, Remedy, Status
-from assistant.setup.model import HistoryEntry, Role, Setup, with_findings, with_history
+from assistant.setup.history import with_history
+from assistant.setup.model import HistoryEntry, Role, Setup
+from assistant.setup.updates import with_findings
 from assistant.text import msg, render
 from assistant.wizard.draft import Draft
 from assistant.wizard.steps import Step
 from screens.advice.advice import AdvicePage
 from screens.app import AssistantApp
 from screens.apply.review import ReviewPage
-from screens.apply.run_dialogs import Question
+from screens.base.dialogs import Question
 from screens.base.form import Form
 from screens.base.todo_dialog import TodoDialog
 from screens.change.change_option import OptionForm

@@ -12,7 +12,8 @@ from rich.cells import cell_len
 from assistant.common.errors import AssistantError
 from assistant.findings.model import THIS_COMPUTER, Confidence, Finding, Mender, Remedy, Status
 from assistant.plan.compile import compile_plan
-from assistant.setup.model import was_applied, with_findings
+from assistant.setup.history import was_applied
+from assistant.setup.updates import with_findings
 from assistant.text import Message, msg, render
 from assistant.wizard.steps import Step
 from screens.checks.check_work import CHECK, WAIT, CheckWork, merged, wait_for_records

@@ -9,7 +9,8 @@ from rich.cells import cell_len
 
 from assistant.findings.comparison import compare
 from assistant.findings.model import Status
-from assistant.setup.model import HistoryEntry, with_history
+from assistant.setup.history import with_history
+from assistant.setup.model import HistoryEntry
 from assistant.text import Message, render
 from assistant.wizard.draft import Draft, draft_of
 from assistant.wizard.steps import Step

@@ -655,7 +655,8 @@ def test_verdicts_beside_one_another_share_a_column() -> None:
 
 
 def test_the_clock_of_history_decides_what_is_proven() -> None:
-    from assistant.setup.model import HistoryEntry, with_history
+    from assistant.setup.history import with_history
+    from assistant.setup.model import HistoryEntry
 
     later = HistoryEntry(at=NOW.replace(hour=15), what="applied", host="outside")
     assert proven(with_history(applied_setup(), later)) is None

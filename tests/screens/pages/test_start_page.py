@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 
 from assistant.common.errors import StoreError
 from assistant.findings.model import Status
-from assistant.setup.model import Setup, with_findings
+from assistant.setup.history import ever_applied
+from assistant.setup.model import Setup
+from assistant.setup.updates import with_findings
 from assistant.text import msg
 from assistant.wizard.draft import Draft
 from assistant.wizard.steps import Step
 from screens.app import PRACTISE, first_theme
+from screens.base.dialogs import ConfirmDialog, TellDialog
 from screens.base.page import Page
-from screens.saved_setups import age_words, checked_words, ever_applied, health
-from screens.servers.secret_dialogs import ConfirmDialog, TellDialog
+from screens.saved_setups import age_words, checked_words, health
 from screens.services.protocol import SavedSetup
 from screens.services.real_services import RealServices
 from screens.start_page import HomePage, Menu

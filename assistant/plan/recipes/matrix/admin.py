@@ -5,7 +5,7 @@ from __future__ import annotations
 from assistant.onhost.resources import Command, Resource, Secret
 from assistant.plan.errors import PlanError
 from assistant.plan.host_paths import ADMIN_PASSWORD, DATABASE, SYNAPSE_URL, SYNAPSE_VENV
-from assistant.plan.recipes.matrix.synapse import HOMESERVER
+from assistant.plan.recipes.matrix.synapse_unit import HOMESERVER
 from assistant.plan.routes import matrix_of
 from assistant.setup.model import Host, Setup
 from assistant.text import msg

@@ -176,12 +176,12 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     """
     if not count(setup, host):
         return ()
-    from assistant.plan.recipes.matrix import synapse
+    from assistant.plan.recipes.matrix import synapse_unit
 
     unit = File(
         title="Synapse's workers: unit",
         path=f"/etc/systemd/system/{UNIT}",
-        content=synapse.unit_text(
+        content=synapse_unit.unit_text(
             title="Matrix server (Synapse), worker %i",
             run=f"synapse.app.generic_worker --config-path {_HOMESERVER}"
             f" --config-path {FOLDER}/%i.yaml",

@@ -1,0 +1,70 @@
+"""Host keys confirmed once, and what hosts tell of themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from assistant import remote
+from assistant.common.errors import AssistantError
+from assistant.operations.connections import Connections, host_named
+from assistant.setup.model import Host, Setup
+from assistant.setup.updates import with_host_key, with_release
+from assistant.text import msg
+
+if TYPE_CHECKING:
+    pass
+
+
+ConfirmKey = Callable[[Host, bool, remote.HostKey], Awaitable[bool]]
+"""Asked once per unknown host key: the host, whether it is its jump host's, and the key."""
+
+
+async def trust(setup: Setup, confirm: ConfirmKey, credentials: remote.Credentials) -> Setup:
+    """Fetch the host keys that are not yet known and have each confirmed once.
+
+    :class:`AssistantError` when the user does not confirm one.
+    """
+    for host in setup.hosts:
+        ways = [(host.login, True, False)]
+        if host.jump is not None:
+            ways.insert(0, (host.jump, False, True))
+        for login, through, is_jump in ways:
+            if login.host_key:
+                continue
+            present = host_named(setup, host.name)
+            key = await remote.fetch_host_key(
+                login,
+                present.jump if through else None,
+                name=host.name,
+                credentials=credentials,
+            )
+            if not await confirm(present, is_jump, key):
+                raise AssistantError(
+                    "host-key-not-confirmed",
+                    msg(
+                        "The key of the server {host} was not confirmed, so nothing was sent to"
+                        " it. Compare the fingerprint with the one your provider shows and try"
+                        " again.",
+                        host=host.name,
+                    ),
+                )
+            setup = with_host_key(setup, host.name, key.text, jump=is_jump)
+    return setup
+
+
+async def learn(connections: Connections) -> Setup:
+    """The Setup with the release of each host filled in, as the host itself tells it."""
+    setup = connections.setup
+
+    async def release(host: Host) -> tuple[str, str]:
+        session = await connections.session(host.name)
+        facts = await session.ask({"mode": "facts"})
+        return host.name, str(facts.get("codename", ""))
+
+    unknown = [host for host in setup.hosts if not host.release]
+    for name, codename in await asyncio.gather(*(release(host) for host in unknown)):
+        setup = with_release(setup, name, codename)
+    connections.setup = setup
+    return setup

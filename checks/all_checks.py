@@ -1,0 +1,32 @@
+"""Every check there is."""
+
+from __future__ import annotations
+
+from checks.check import Check
+from checks.dns.private_resolver import ResolverCheck
+from checks.dns.records import DnsCheck
+from checks.dns.zone import DnsServersCheck, DnsZoneCheck
+from checks.network.home_line import HomeCheck
+from checks.network.host import HostCheck
+from checks.network.ports_after import PortsAfterCheck
+from checks.network.ports_before import PortsBeforeCheck
+from checks.network.reachability import ReachabilityCheck
+from checks.service.links import LinksCheck
+from checks.service.matrix import MatrixCheck
+from checks.service.tls import TlsCheck
+
+ALL_CHECKS: tuple[Check, ...] = (
+    ReachabilityCheck(),
+    HostCheck(),
+    HomeCheck(),
+    DnsZoneCheck(),
+    DnsServersCheck(),
+    DnsCheck(),
+    PortsBeforeCheck(),
+    PortsAfterCheck(),
+    LinksCheck(),
+    TlsCheck(),
+    MatrixCheck(),
+    ResolverCheck(),
+)
+"""Every check, in the order in which people read the findings."""
