@@ -16,15 +16,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.reactive import Reactive, reactive
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 from textual.worker import Worker, WorkerState
 
 from assistant.common.errors import AssistantError
 from assistant.text import LANGUAGES, Message, language_of_locale, msg
+from screens.base.app_base import AppBase
 from screens.base.page import Page, PlainPage
 from screens.navigation import backward, onward, page_for
 from screens.widgets.cjk_wrap import install as install_wrapping
@@ -77,7 +78,7 @@ def first_theme(environment: Mapping[str, str], kept: str = "") -> str:
     return "ansi-light" if background in ("7", "15") else "ansi-dark"
 
 
-class AssistantApp(App[str]):
+class AssistantApp(AppBase):
     """The program on the screen. ``services`` is the outside; tests give another one."""
 
     TITLE = "matrix-assistant"
@@ -89,8 +90,6 @@ class AssistantApp(App[str]):
 
     # A theme set later would have all style sheets read once more.
     theme: Reactive[str] = Reactive(lambda: first_theme(os.environ))
-    language: reactive[str] = reactive("en", init=False)
-    """``en`` or ``zh``; every widget that knows how words itself again when it changes."""
 
     def __init__(
         self,
@@ -104,8 +103,7 @@ class AssistantApp(App[str]):
         self._greeting = greeting
         self.services = services
         self.set_reactive(AssistantApp.language, language or language_of_locale())
-        self.work: Work | None = None
-        """The long work under way or just ended; pages subscribe to it."""
+        self.work = None
         self._asking = asyncio.Lock()
         self._pressed = 0.0
 

@@ -19,13 +19,13 @@ from textual.screen import Screen
 
 from assistant.text import Message, msg
 from assistant.wizard.steps import STEPS, Step
+from screens.base.app_base import AppBase, app_of
 from screens.widgets.button import Button
 from screens.widgets.key_hints import KeyHints
 from screens.widgets.words import Words, say
 
 if TYPE_CHECKING:
     from assistant.wizard.draft import Draft
-    from screens.app import AssistantApp
 
 STEP_NAMES: dict[Step, Message] = {
     Step.QUESTIONS: msg("You"),
@@ -93,13 +93,9 @@ class PlainPage(Screen[None]):
         """Enter was pressed: the primary action is due."""
 
     @property
-    def assistant(self) -> AssistantApp:
+    def assistant(self) -> AppBase:
         """The app, typed."""
-        from screens.app import AssistantApp
-
-        app = self.app
-        assert isinstance(app, AssistantApp)  # noqa: S101 - for the type checker
-        return app
+        return app_of(self)
 
     @property
     def primary(self) -> Message | None:

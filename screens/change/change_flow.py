@@ -35,7 +35,7 @@ from screens.servers.option_lines import link_choices
 if TYPE_CHECKING:
     from assistant.change.possible import PossibleChange
     from assistant.setup.model import Setup
-    from screens.app import AssistantApp
+    from screens.base.app_base import AppBase
     from screens.services.protocol import Services
 
 _GROUP = "change"
@@ -51,7 +51,7 @@ _FORMS: Mapping[str, Callable[[Setup, PossibleChange, Mapping[str, str]], Form[C
 }
 
 
-def begin_change(app: AssistantApp, setup: Setup, kind: PossibleChange, value: str = "") -> None:
+def begin_change(app: AppBase, setup: Setup, kind: PossibleChange, value: str = "") -> None:
     """Lead through a change; ``value`` is what a finding proposes to change to.
 
     It is work of the app: pages change on the way. One at a time.
@@ -65,7 +65,7 @@ def begin_change(app: AssistantApp, setup: Setup, kind: PossibleChange, value: s
     app.run_worker(work, group=_GROUP, exit_on_error=False)
 
 
-async def _another_option(app: AssistantApp, setup: Setup, kind: PossibleChange) -> None:
+async def _another_option(app: AppBase, setup: Setup, kind: PossibleChange) -> None:
     """To the advice, where the option is explained and accepted; the pages after it do the rest."""
     option = await app.push_screen_wait(OptionForm(setup, kind))
     if option is None:
@@ -81,7 +81,7 @@ async def _another_option(app: AssistantApp, setup: Setup, kind: PossibleChange)
         app.go_to(draft)
 
 
-async def _change(app: AssistantApp, setup: Setup, kind: PossibleChange, value: str) -> None:
+async def _change(app: AppBase, setup: Setup, kind: PossibleChange, value: str) -> None:
     proposed = _proposed(setup, kind, value)
     typed: Mapping[str, str] = {kind.id: value} if value else {}
     while True:
@@ -98,7 +98,7 @@ async def _change(app: AssistantApp, setup: Setup, kind: PossibleChange, value: 
 
 
 async def _asked_and_saved(
-    app: AssistantApp, setup: Setup, chosen: Chosen
+    app: AppBase, setup: Setup, chosen: Chosen
 ) -> tuple[bool | None, Setup | None]:
     """What was answered, and the setup as it was saved; a disk that refuses is asked again."""
     trouble: Message | None = None
@@ -137,7 +137,7 @@ def _saved(services: Services, before: Setup, chosen: Chosen, at: datetime) -> S
     return setup
 
 
-async def _go_on(app: AssistantApp, before: Setup, setup: Setup) -> None:
+async def _go_on(app: AppBase, before: Setup, setup: Setup) -> None:
     """To where the next step is, unless other unfinished work is to be kept."""
     step = next_step(before, setup)
 

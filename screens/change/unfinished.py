@@ -13,11 +13,11 @@ from screens.base.dialogs import Question
 
 if TYPE_CHECKING:
     from assistant.setup.model import Setup
-    from screens.app import AssistantApp
+    from screens.base.app_base import AppBase
 
 
 async def draft_to_go_on(
-    app: AssistantApp, make: Callable[[Draft | None], Draft], becoming: Setup | None = None
+    app: AppBase, make: Callable[[Draft | None], Draft], becoming: Setup | None = None
 ) -> Draft | None:
     """The draft that ``make`` gives for the unfinished one; None when the person keeps that.
 

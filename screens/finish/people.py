@@ -19,6 +19,7 @@ from assistant.common.errors import AssistantError, ProblemError
 from assistant.common.validators import clean_localpart
 from assistant.setup.homeservers import homeservers
 from assistant.text import Message, msg
+from screens.base.app_base import AppBase, app_of
 from screens.widgets.button import Button
 from screens.widgets.status import Verdict
 from screens.widgets.words import Words, say
@@ -26,7 +27,6 @@ from screens.widgets.words import Words, say
 if TYPE_CHECKING:
     from assistant.setup.homeservers import Homeserver
     from assistant.setup.model import Setup
-    from screens.app import AssistantApp
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,8 @@ class PeoplePart(Vertical):
         """Whether a server is being asked at the moment."""
 
     @property
-    def _assistant(self) -> AssistantApp:
-        from screens.app import AssistantApp
-
-        app = self.app
-        assert isinstance(app, AssistantApp)  # noqa: S101 - for the type checker
-        return app
+    def _assistant(self) -> AppBase:
+        return app_of(self)
 
     @property
     def typed(self) -> str:

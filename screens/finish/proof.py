@@ -14,6 +14,7 @@ from assistant.findings.model import Finding, Status
 from assistant.setup.homeservers import homeservers
 from assistant.text import Message, msg
 from checks.verdict import by_urgency
+from screens.base.app_base import AppBase, app_of
 from screens.base.background_work import Work
 from screens.widgets.chat import Chat, talked
 from screens.widgets.status import Verdict
@@ -21,7 +22,6 @@ from screens.widgets.words import Words, retell_all
 
 if TYPE_CHECKING:
     from assistant.setup.model import HistoryEntry, Setup
-    from screens.app import AssistantApp
 
 WORK = "canary"
 _TICK = 0.1
@@ -61,12 +61,8 @@ class ProofPart(Vertical):
         self._kept: tuple[Finding, ...] = ()
 
     @property
-    def _assistant(self) -> AssistantApp:
-        from screens.app import AssistantApp
-
-        app = self.app
-        assert isinstance(app, AssistantApp)  # noqa: S101 - for the type checker
-        return app
+    def _assistant(self) -> AppBase:
+        return app_of(self)
 
     def compose(self) -> ComposeResult:
         """The verdict in a sentence, the conversation, what it proves, the checks."""

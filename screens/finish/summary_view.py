@@ -22,6 +22,7 @@ from textual.widgets import Input, Static
 from assistant.common.errors import AssistantError
 from assistant.text import Message, listed, msg
 from assistant.text.sanitize import clean_text
+from screens.base.app_base import AppBase, app_of
 from screens.widgets.button import Button
 from screens.widgets.status import Verdict, hanging
 from screens.widgets.words import Words, say
@@ -29,7 +30,6 @@ from screens.widgets.words import Words, say
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-    from screens.app import AssistantApp
 
 Audience = Literal["operator", "people"]
 PATHS: dict[Audience, str] = {
@@ -161,12 +161,8 @@ class SummaryPart(Vertical):
         self._markdown = ""
 
     @property
-    def _assistant(self) -> AssistantApp:
-        from screens.app import AssistantApp
-
-        app = self.app
-        assert isinstance(app, AssistantApp)  # noqa: S101 - for the type checker
-        return app
+    def _assistant(self) -> AppBase:
+        return app_of(self)
 
     def compose(self) -> ComposeResult:
         """For whom, where to, and the text itself."""
