@@ -1,33 +1,32 @@
-"""Which part of a domain name its owner holds: for wildcards, and for the zone at a provider."""
+"""Which part of a domain name its owner holds: for wildcards, and for the zone at a provider.
+
+By the public suffix list as tldextract ships it: nothing is fetched. Its private part counts, since
+below ``dedyn.io`` or ``eu.org`` the names belong to different people as they do below ``com.cn``.
+"""
 
 from __future__ import annotations
 
-# Second levels that registries of many countries sell names below, as the public suffix list has
-# them; those of China complete, its provinces and names in Chinese included.
-_SECOND = (
-    " ac co com edu gov gob gouv go mil net ne nom or org idv game ebiz club ltd plc me id in info"
-    " nhs police sch web my biz firm gen ind asn csiro "
-)
-_CHINA = (
-    " ac com edu gov net org mil ah bj cq fj gd gs gz gx ha hb he hi hl hn jl js jx ln nm nx qh sc"
-    " sd sh sn sx tj xj xz yn zj hk mo tw xn--55qx5d xn--io0a7i xn--od0alg "
-)
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
+
+
+@cache
+def _extract() -> TLDExtract:
+    # Late: importing it takes a tenth of a second, and only plans and records need it.
+    from tldextract import TLDExtract
+
+    return TLDExtract(suffix_list_urls=(), include_psl_private_domains=True, cache_dir=None)
 
 
 def is_public_suffix(name: str) -> bool:
     """Whether names directly below ``name`` belong to different owners (``cn``, ``com.cn``).
 
-    A rule of thumb after the public suffix list, for country codes; a top level is always one.
+    A top level that the list does not know is one as well.
     """
-    labels = name.lower().split(".")
-    if len(labels) == 1:
-        return True
-    if len(labels) != 2:
-        return False
-    second, top = labels
-    if top == "cn":
-        return f" {second} " in _CHINA
-    return len(top) == 2 and f" {second} " in _SECOND
+    return "." not in name or _extract()(name).suffix == name.lower()
 
 
 def parent_of(name: str) -> str:

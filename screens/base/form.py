@@ -12,10 +12,9 @@ from textual.widget import Widget
 from assistant.common.errors import AssistantError, ProblemError
 from assistant.text import Message, msg
 from screens.base.dialog import Dialog
-from screens.servers.server_parts import Row
 from screens.widgets.button import Button, WordedButton
 from screens.widgets.field import Field
-from screens.widgets.stepper import Stepper
+from screens.widgets.stepper import Row, Stepper
 from screens.widgets.words import Words
 
 T = TypeVar("T")

@@ -22,9 +22,8 @@ from assistant.text import Message, listed, msg
 from screens.base.form import Form
 from screens.servers.option_lines import PORT_LINE, link_choices
 from screens.servers.server_lines import name_line, server_lines
-from screens.servers.server_parts import Row
 from screens.widgets.field import Field
-from screens.widgets.stepper import Choice, Stepper
+from screens.widgets.stepper import Choice, Row, Stepper
 
 MOST_WORKERS = 8
 

@@ -10,8 +10,7 @@ from assistant.setup.model import Setup
 from assistant.text import Message, msg
 from screens.advice.stars import SHORT_TITLES
 from screens.base.form import Form
-from screens.servers.server_parts import Row
-from screens.widgets.stepper import Choice, Stepper
+from screens.widgets.stepper import Choice, Row, Stepper
 
 _NEEDS: dict[tuple[int, int], Message] = {
     (1, 2): msg("It needs a server in China and a domain with a filing (ICP 备案)."),

@@ -19,9 +19,8 @@ from screens.servers.option_lines import (
     provider_choices,
     provider_lines,
 )
-from screens.servers.server_parts import Row
 from screens.widgets.field import Field
-from screens.widgets.stepper import Stepper
+from screens.widgets.stepper import Row, Stepper
 from screens.widgets.words import Words
 
 T = TypeVar("T")

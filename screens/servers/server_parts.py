@@ -37,11 +37,8 @@ from screens.servers.server_lines import (
 from screens.widgets.button import Button
 from screens.widgets.field import Field, Fold, Line
 from screens.widgets.status import GLYPHS, status_words
-from screens.widgets.stepper import Stepper
+from screens.widgets.stepper import Row, Stepper
 from screens.widgets.words import Words
-
-Row = Field | Stepper
-"""A line to type in, or to choose in."""
 
 
 class Part(Vertical):

@@ -37,10 +37,10 @@ from screens.servers.server_entry import (
     without_empty_jump,
 )
 from screens.servers.server_lines import help_for
-from screens.servers.server_parts import NamePart, Part, Row, ServerPart
+from screens.servers.server_parts import NamePart, Part, ServerPart
 from screens.servers.setup_saving import Prepared, prepared
 from screens.widgets.field import Field, TypedInput
-from screens.widgets.stepper import Stepper
+from screens.widgets.stepper import Row, Stepper
 from screens.widgets.words import Words
 
 _ON_TO: dict[str, Message] = {

@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from assistant.text import Message, msg
 from screens.widgets.cells import shorten
+from screens.widgets.field import Field
 from screens.widgets.words import Words, say
 
 
@@ -147,3 +148,7 @@ class Stepper(Vertical, can_focus=True):
         self._index = index
         self.retell()
         self.post_message(self.Changed(self, self.value))
+
+
+Row = Field | Stepper
+"""A line to type in, or to choose in."""

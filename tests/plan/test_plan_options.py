@@ -22,6 +22,7 @@ from assistant.onhost.resources import (
     Virtualenv,
     from_json,
 )
+from assistant.plan import public_suffix
 from assistant.plan.compile import compile_plan, planned_packages, planned_wheels
 from assistant.plan.errors import PlanError
 from assistant.plan.model import Record
@@ -207,6 +208,40 @@ def test_the_owner_of_a_domain() -> None:
     assert not wildcard_of("family.co.uk")
     assert not wildcard_of("family.xn--fiqs8s")
     assert wildcard_of("im.co.example") == "*.co.example"
+
+
+@pytest.mark.parametrize(
+    ("name", "wildcard"),
+    [
+        ("family.dedyn.io", ""),
+        ("im.family.dedyn.io", "*.family.dedyn.io"),
+        ("family.eu.org", ""),
+        ("family.us.kg", ""),
+        ("family.github.io", ""),
+        ("a.com.cn", ""),
+        ("im.a.com.cn", "*.a.com.cn"),
+        ("x.xn--55qx5d.cn", ""),
+        ("im.x.xn--55qx5d.cn", "*.x.xn--55qx5d.cn"),
+        ("im.family.net", "*.family.net"),
+    ],
+)
+def test_a_hidden_name_needs_a_wildcard_of_its_own_domain(name: str, wildcard: str) -> None:
+    assert wildcard_of(name) == wildcard
+    made = several(3, server_name=name)
+    if wildcard:
+        assert only(compile_plan(made), Certificate, host="inside").domains == (wildcard,)
+    else:
+        with pytest.raises(PlanError, match=r"cannot stay private"):
+            compile_plan(made)
+
+
+def test_the_suffix_list_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("nothing may be fetched")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    public_suffix._extract.cache_clear()
+    assert not wildcard_of("family.dedyn.io")
 
 
 def credentials(made: Setup, host: str = "inside") -> tuple[str, Secret, Virtualenv, Certificate]:
