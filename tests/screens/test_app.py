@@ -6,7 +6,6 @@ The pages here are plain ones: what the real pages do is tested with each of the
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -503,49 +502,3 @@ def test_every_action_is_in_the_palette_in_both_languages() -> None:
 
 
 # -- imports ------------------------------------------------------------------
-
-LATE = (
-    "aiohttp",
-    "asyncssh",
-    "checks",
-    "cryptography",
-    "dns",
-    "h11",
-    "httpx",
-    "nio",
-    "pydantic",
-    "tomlkit",
-)
-"""Nothing of this may be loaded before the first page is on the screen."""
-
-
-def _imported(*names: str) -> set[str]:
-    """The modules that a fresh interpreter has after importing some."""
-    code = f"import sys, {', '.join(names)}; print('\\n'.join(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(done.stdout.split())
-
-
-def test_the_first_page_loads_nothing_of_the_network_libraries() -> None:
-    loaded = {name.partition(".")[0] for name in _imported("screens.app", "screens.start_page")}
-    assert "textual" in loaded
-    assert sorted(loaded & set(LATE)) == []
-
-
-def test_only_the_screens_know_textual() -> None:
-    root = Path(__file__).parents[2]
-    names = [
-        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-        for package in ("assistant", "checks")
-        for path in sorted((root / package).rglob("*.py"))
-        if path.name != "__main__.py"
-    ]
-    assert len(names) > 80
-    loaded = _imported(*names)
-    assert not [name for name in loaded if name.partition(".")[0] == "textual"]
