@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: run rehearse test lint lock fix
+.PHONY: run rehearse check test lint lock fix
 
 run: .venv/.ready
 	@exec $(PY) -m assistant $(ARGS)
@@ -13,6 +13,10 @@ rehearse: .venv/.ready
 
 test: .venv/.ready
 	@exec $(PY) -m tests $(ARGS)
+
+# The lint and every test that needs no lab: for while one works.
+check: lint
+	@exec $(PY) -m pytest -n auto --maxprocesses 4 -m "not lab and not boots" $(ARGS)
 
 lint: .venv/.ready
 	@.ci/lint

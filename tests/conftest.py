@@ -12,6 +12,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.failure_summary import Ending
+from tests.slowest import Slowest
 
 _ROOT = Path(__file__).parents[1]
 _LAB = _ROOT / "tests" / "lab"
@@ -42,6 +43,7 @@ class Spread(LoadScopeScheduling):
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Ending(config))
+        config.pluginmanager.register(Slowest())
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:

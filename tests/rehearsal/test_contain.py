@@ -123,6 +123,7 @@ def test_a_polite_signal_lets_the_inside_clean_up(number: signal.Signals) -> Non
     assert traces(run) == []
 
 
+@pytest.mark.boots
 def test_a_killed_run_leaves_nothing() -> None:
     process = outer(sys.executable, "-c", IN_LAB)
     run = leftovers.run_name(process.pid)
@@ -137,6 +138,7 @@ def test_a_killed_run_leaves_nothing() -> None:
     wait_for_none(run)
 
 
+@pytest.mark.boots
 def test_what_was_killed_altogether_is_swept_by_the_next_run() -> None:
     process = outer(sys.executable, "-c", IN_LAB)
     run = leftovers.run_name(process.pid)

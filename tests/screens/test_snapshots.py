@@ -27,6 +27,7 @@ from assistant.text import msg
 from assistant.wizard.draft import Draft
 from assistant.wizard.steps import Step
 from screens.services.protocol import SavedSetup
+from tests.support.quick_loop import pass_time
 from tests.support.screens_runs import (
     APPLY_FAILED,
     APPLY_FAILED_EVENTS,
@@ -274,15 +275,14 @@ CASES = (
 )  # fmt: skip
 
 
-async def settled(pilot: Any, seconds: float = 10.0) -> str:
-    """The screen once it has not changed for a while."""
-    shown, same = "", 0
-    for _ in range(int(seconds / 0.03)):
-        await pilot.pause(0.03)
-        now = screen_text(pilot.app)
-        same = same + 1 if now == shown else 0
-        shown = now
-        if same >= 5:
+async def settled(pilot: Any) -> str:
+    """The screen once it does not change any more."""
+    shown = ""
+    for _ in range(60):
+        await pass_time(0.15)
+        await pilot.pause()
+        before, shown = shown, screen_text(pilot.app)
+        if shown == before:
             return shown
     raise AssertionError("the page never comes to rest:\n" + shown)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -23,6 +24,7 @@ from assistant.text import Message, msg
 from assistant.wizard.draft import Draft
 from screens.app import AssistantApp
 from screens.services.protocol import Phase, Reached, ReachStep, SavedSetup, Talk
+from tests.support.quick_loop import run_quickly
 from tests.support.screens_runs import (
     APPLY_EVENTS,
     APPLY_RESULTS,
@@ -304,16 +306,16 @@ def run_app(
             await pilot.pause()
             await test(pilot)
 
-    asyncio.run(go())
+    run_quickly(go())
 
 
 async def until(pilot: Any, true: Callable[[], bool], seconds: float = 15.0) -> None:
     """Let the app work until something is true; fails with the screen's text when it never is."""
-    for _ in range(int(seconds / 0.02)):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         await pilot.pause()
         if true():
             return
-        await asyncio.sleep(0.02)
     raise AssertionError("this did not come true on:\n" + screen_text(pilot.app))
 
 
