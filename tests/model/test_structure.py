@@ -111,7 +111,8 @@ HYGIENE = [
     ("assistant.onhost.main", "textual pydantic httpx asyncssh nio dns rich"),
     (
         "screens.app, screens.start_page",
-        "aiohttp asyncssh checks cryptography dns h11 httpx lexicon nio pydantic tldextract tomlkit",
+        "aiohttp asyncssh checks cryptography dns h11 httpx lexicon nio pydantic tldextract"
+        " tomlkit",
     ),
     ("checks.runner", "textual asyncssh nio lexicon screens"),
     ("assistant.plan.compile", "textual asyncssh nio httpx lexicon checks screens"),
