@@ -24,10 +24,11 @@ lint: .venv/.ready
 .venv/.ready: requirements.lock pyproject.toml .ci/bootstrap
 	@.ci/bootstrap
 
-# For maintainers: take newer versions of the dependencies (needs uv).
-lock:
+# For maintainers: take newer versions, here and on the hosts (needs uv).
+lock: .venv/.ready
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
+	@$(PY) .ci/lock.py
 
 fix: .venv/.ready
 	$(PY) -m ruff check --fix .

@@ -18,6 +18,7 @@ CAUSES: Mapping[str, str] = {
     "facts-missing": "The host told nothing about itself.",
     "release-unsupported": "The operating system is none the assistant can set up.",
     "python-old": "Python on the host is older than the assistant needs.",
+    "lock-old": "The versions to install were chosen long ago.",
     "memory-low": "Less memory than recommended.",
     "memory-too-low": "Too little memory for the service to run.",
     "disk-low": "Little free disk space.",

@@ -96,9 +96,10 @@ class Machine(Protocol):
     ) -> Completed:
         """Run a command without a shell, locale C.UTF-8, in its own process group.
 
-        ``stream`` sends its output lines to the journal as they come. With ``check`` a non-zero
-        code raises :class:`HostError` with a cause classified from the output (disk full, apt
-        lock, read-only file system, …) and the last lines.
+        ``user`` is a name, or a number that no account has. ``stream`` sends its output lines to
+        the journal as they come. With ``check`` a non-zero code raises :class:`HostError` with a
+        cause classified from the output (disk full, apt lock, read-only file system, …) and the
+        last lines.
         """
 
     def write(

@@ -59,6 +59,7 @@ FAIL_CAUSES = (
     "disk-full", "apt-lock", "mirror", "read-only", "port-taken", "validation", "acme",
     "not-confirmed", "health", "postgres", "permission", "timeout", "conflict", "missing-secret",
     "command", "unsupported", "interrupted", "no-run", "clock", "name-resolution", "busy",
+    "altered",
 )  # fmt: skip
 """Causes a ``failed`` or ``error`` event may name, besides ``unknown``."""
 

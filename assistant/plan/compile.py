@@ -16,7 +16,7 @@ from assistant.plan.records import records
 from assistant.setup.model import Host, Role, Setup
 from assistant.text import msg
 
-__all__ = ["PlanError", "compile_plan", "planned_packages", "planned_wheels"]
+__all__ = ["PlanError", "compile_plan", "planned_locks", "planned_packages"]
 
 Recipe = Callable[[Setup, Host], tuple[Resource, ...]]
 
@@ -99,15 +99,10 @@ def planned_packages(plan: Plan, host: str = "") -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def planned_wheels(plan: Plan, host: str = "") -> tuple[str, ...]:
-    """All pinned Python requirements of the plan, sorted; those of one host when named."""
-    pins = {
-        pin
-        for resource in _resources(plan, host)
-        if isinstance(resource, Virtualenv)
-        for pin in resource.requirements
-    }
-    return tuple(sorted(pins))
+def planned_locks(plan: Plan, host: str = "") -> tuple[str, ...]:
+    """The locks of all Python environments of the plan, sorted; those of one host when named."""
+    found = _resources(plan, host)
+    return tuple(sorted({each.lock for each in found if isinstance(each, Virtualenv)}))
 
 
 def _resources(plan: Plan, host: str) -> Iterator[Resource]:

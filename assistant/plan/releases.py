@@ -5,6 +5,7 @@ Source: each release's package lists. Everything that is the same everywhere sta
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from assistant.plan.errors import PlanError
@@ -115,10 +116,7 @@ def rejects_handshakes(host: Host) -> bool:
     return release is not None and release.rejects_handshakes
 
 
-def has_python(host: Host, version: tuple[int, int]) -> bool:
-    """Whether the host's python3 is at least ``version``; True when the release is unknown."""
+def has_python(host: Host, versions: Collection[str]) -> bool:
+    """Whether the host's python3 is one of ``versions``; True when the release is unknown."""
     release = RELEASES.get(host.release)
-    if release is None:
-        return True
-    major, minor = release.python.split(".")
-    return (int(major), int(minor)) >= version
+    return release is None or release.python in versions

@@ -10,7 +10,7 @@ from assistant.plan.compile import RECIPES
 from assistant.rehearsal.build.prepare import Prepared, prepare
 from assistant.rehearsal.build.requirements import install_requirements, missing_requirements
 from assistant.rehearsal.errors import RehearsalError
-from assistant.rehearsal.practice_setup import packages_and_wheels
+from assistant.rehearsal.practice_setup import packages_and_locks
 
 LAB_MISSING = "MATRIX_ASSISTANT_LAB_MISSING"
 """Environment variable that carries the reason why the lab cannot run here."""
@@ -33,9 +33,9 @@ def make_ready(releases: Sequence[str]) -> Prepared:
     if still:
         raise RehearsalError(" ".join(requirement.sentence for requirement in still))
     debs: set[str] = set()
-    wheels: set[str] = set()
+    locks: set[str] = set()
     for option, release in product(RECIPES, releases):
-        some_debs, some_wheels = packages_and_wheels(option, release)
+        some_debs, some_locks = packages_and_locks(option, release)
         debs.update(some_debs)
-        wheels.update(some_wheels)
-    return prepare(releases, sorted(debs), sorted(wheels), say)
+        locks.update(some_locks)
+    return prepare(releases, sorted(debs), sorted(locks), say)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from assistant.advice.options import OPTIONS
 from assistant.answers import Answers
-from assistant.plan.compile import compile_plan, planned_packages, planned_wheels
+from assistant.plan.compile import compile_plan, planned_locks, planned_packages
 from assistant.setup.model import (
     ROLES,
     DnsProvider,
@@ -52,7 +52,7 @@ def practice_answers(option: int) -> Answers:
     return Answers.model_validate(_ANSWERS[option])
 
 
-def packages_and_wheels(option: int, release: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def packages_and_locks(option: int, release: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the lab's mirror must hold for an option: exactly what its plan would install.
 
     Links are taken to be wrapped, which needs everything that direct ones need, and Synapse to have
@@ -71,7 +71,7 @@ def packages_and_wheels(option: int, release: str) -> tuple[tuple[str, ...], tup
     update = DnsUpdate(server="241.0.2.2", key_name="key")
     settings = _settings(option, update, update, "wrapped").model_copy(update={"workers": 1})
     plan = compile_plan(_setup(option, PLACEHOLDER_ZONE, hosts, settings))
-    return planned_packages(plan), planned_wheels(plan)
+    return planned_packages(plan), planned_locks(plan)
 
 
 def practice_setup(

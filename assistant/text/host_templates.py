@@ -160,6 +160,9 @@ SENTENCES: tuple[str, ...] = (
     " (/etc/resolv.conf), then apply again.",
     "The Python package index could not be reached, or broke off. Try again, or choose another"
     " index.",
+    "The Python package index gave another file than the one that belongs to this version. Nothing"
+    " of it was run. Try again, or choose another index.",
+    "There is no spare account number between 61000 and 61183.",
     "install {names} again",
     "{path} stays as it is.",
     "{path} is back at its former version.",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from assistant.findings.model import Finding, Mender, Status
 from assistant.findings.probes import Told
+from assistant.plan.locks import renewed
 from assistant.setup.model import Role, Setup
 from assistant.text import Message, msg
 from checks.causes import conclude, remedy
@@ -23,6 +25,7 @@ MEMORY_FAIL, MEMORY_WARN = 450, 900
 DISK_FAIL, DISK_WARN = 3 * 1024, 5 * 1024
 HOME_MEMORY, HOME_DISK = 150, 1024
 """MiB a host needs that only forwards connections."""
+LOCK_DAYS = 90
 CLOCK_FAIL, CLOCK_WARN = 300.0, 30.0
 WEB_PORTS = (80, 443)
 SYNAPSE_PORT = 8008
@@ -70,6 +73,9 @@ class HostCheck(Check):
             yield from judge_memory(name, facts)
             yield from judge_disk(name, facts, fresh=context.phase == "before")
         yield from judge_clock(name, facts, told)
+        yield from judge_locks(
+            name, (datetime.fromtimestamp(told.asked, UTC).date() - renewed()).days
+        )
         yield from judge_rights(name, facts)
         if context.phase == "before":
             ours = applied_before(context.setup, name)
@@ -217,6 +223,20 @@ def judge_small(host: str, facts: HostFacts) -> Iterator[Finding]:
 def skew(facts: HostFacts, told: Told) -> float | None:
     """Seconds the host's clock is ahead, taking the middle of the exchange as its moment."""
     return None if facts.time is None else facts.time - (told.asked + told.answered) / 2
+
+
+def judge_locks(host: str, age: int) -> Iterator[Finding]:
+    """Warns when the versions that this program installs were chosen over 90 days ago."""
+    if age <= LOCK_DAYS:
+        return
+    text = msg(
+        "What this program installs on {host} was chosen {days} days ago; corrections made since"
+        " are missing.",
+        host=host,
+        days=age,
+    )
+    how = msg("Get the newest version of matrix-assistant, then apply again.")
+    yield _finding(host, "versions", Status.WARNING, "lock-old", text, how=how)
 
 
 def judge_clock(host: str, facts: HostFacts, told: Told) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ from tests.lab.support.stocked import applied_as
 
 TARGET = 1.1
 LATER = "/root/later"
-"""Where nginx's files wait until nginx, or its certificate, is there."""
+"""Where nginx's files wait until nginx, or its certificate, is there; and the locks."""
 
 _SCRIPT = """\
 set -eu
@@ -58,7 +58,7 @@ mkdir -p /var/lib/matrix-synapse/media
 chown -R matrix-synapse: /var/lib/matrix-synapse
 chown -R root:matrix-synapse /etc/matrix-synapse
 python3 -m venv {synapse}
-{synapse}/bin/pip install -q --only-binary :all: --disable-pip-version-check {synapse_needs}
+{synapse}/bin/pip install -q --disable-pip-version-check --no-deps -r {later}/synapse.txt
 systemctl daemon-reload
 systemctl enable -q --now matrix-synapse
 python3 - <<'PY'
@@ -77,7 +77,7 @@ mv {later}/matrix-assistant-http.conf /etc/nginx/conf.d/
 systemctl daemon-reload
 systemctl restart nginx
 python3 -m venv {certbot}
-{certbot}/bin/pip install -q --only-binary :all: --disable-pip-version-check {certbot_needs}
+{certbot}/bin/pip install -q --disable-pip-version-check --no-deps -r {later}/certbot.txt
 {certbot}/bin/certbot certonly --quiet --non-interactive --agree-tos --no-eff-email \
     --register-unsafely-without-email --server {directory} --cert-name matrix-assistant \
     --key-type ecdsa --webroot --webroot-path /var/www/matrix-assistant/acme {domains}
@@ -94,19 +94,12 @@ def script(setup: Setup) -> str:
     """The commands for a person's own hands, from the plan's packages, versions and names."""
     (plan,) = compile_plan(setup).hosts
     packages = {r.group: " ".join(r.names) for r in plan.resources if isinstance(r, Packages)}
-    needs = {
-        Path(r.path).name: " ".join(r.requirements)
-        for r in plan.resources
-        if isinstance(r, Virtualenv)
-    }
     return _SCRIPT.format(
         base=packages["base"],
         postgresql=packages["postgresql"],
         nginx=packages["nginx"],
         synapse="/opt/matrix-assistant/synapse/current",
         certbot="/opt/matrix-assistant/certbot/current",
-        synapse_needs=needs["synapse"],
-        certbot_needs=needs["certbot"],
         directory=setup.settings.acme_directory,
         domains=" ".join(f"-d {name}" for name in setup.names),
         later=LATER,
@@ -126,6 +119,8 @@ def lay_out(root: Path, setup: Setup) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(resource.content, "utf-8")
             path.chmod(0o644)
+        elif isinstance(resource, Virtualenv):
+            (root / f"{LATER}/{Path(resource.path).name}.txt"[1:]).write_text(resource.lock)
         elif isinstance(resource, Secret):
             path = root / resource.path[1:]
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import pytest
 from assistant.findings.probes import Told
 from assistant.setup.model import HistoryEntry
 from checks.host_facts import read_facts
-from checks.network.host import HostCheck
+from checks.network.host import HostCheck, judge_locks
 from checks.network.reachability import ReachabilityCheck, judge_line
 from tests.support.checks_values import brief, context, measured, setup
 
@@ -148,3 +148,8 @@ def test_the_line(tries: list[tuple[str, float | None]], status: str, cause: str
 def test_reachability_tries_three_times_with_the_ssh_port() -> None:
     (probe,) = ReachabilityCheck().probes(context(), "this computer")
     assert probe.repeat == 3 and probe.fields["port"] == 22
+
+
+@pytest.mark.parametrize(("age", "causes"), [(0, []), (90, []), (91, ["lock-old"])])
+def test_versions_chosen_long_ago_are_a_finding(age: int, causes: list[str]) -> None:
+    assert [one.cause for one in judge_locks("outside", age)] == causes

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import pwd
+import subprocess
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,8 +23,8 @@ from assistant.onhost.handlers.virtualenv import (
     pip_failure,
     version_name,
 )
-from assistant.onhost.resources import Virtualenv
-from assistant.onhost.system import space
+from assistant.onhost.resources import ResourceError, Virtualenv
+from assistant.onhost.system import space, wheels
 from tests.support.onhost_stand_in import StandIn, fails
 
 HANDLER = VirtualenvHandler()
@@ -51,7 +54,17 @@ def wheel(folder: Path, version: str) -> None:
 
 def wanted(tmp_path: Path, version: str) -> Virtualenv:
     conf = f"[global]\nno-index = true\nfind-links = {tmp_path}/wheels\n# {PASSWORD}\n"
-    return Virtualenv(path=PATH, requirements=(f"tool-x=={version}",), pip_conf=conf)
+    content = (tmp_path / f"wheels/tool_x-{version}-py3-none-any.whl").read_bytes()
+    return Virtualenv(
+        path=PATH,
+        requirements=(f"tool-x=={version}",),
+        lock=locked(content, version),
+        pip_conf=conf,
+    )
+
+
+def locked(content: bytes, version: str) -> str:
+    return f"tool-x=={version} \\\n    --hash=sha256:{hashlib.sha256(content).hexdigest()}\n"
 
 
 def real(argv: tuple[str, ...], stdin: str) -> None:
@@ -82,7 +95,7 @@ def test_install_upgrade_and_back(tmp_path: Path) -> None:
     assert mode & 0o005
 
     # The configuration of pip, which may hold a password, is in a private file while pip runs.
-    pip = next(i for i, call in enumerate(machine.calls) if "--only-binary" in call)
+    pip = next(i for i, call in enumerate(machine.calls) if "download" in call)
     conf = machine.environments[pip]["PIP_CONFIG_FILE"]
     assert not Path(conf).exists()
     assert not any(PASSWORD in part for call in machine.calls for part in call)
@@ -136,9 +149,10 @@ def test_the_environment_holds_no_pip_and_its_modules_are_compiled(tmp_path: Pat
 
 
 def test_a_python_without_its_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(virtualenv.sysconfig, "get_config_var", lambda _: str(tmp_path))
-    monkeypatch.setattr(virtualenv.sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(wheels.sysconfig, "get_config_var", lambda _: str(tmp_path))
+    monkeypatch.setattr(wheels.sysconfig, "get_path", lambda _: str(tmp_path))
     machine = StandIn(tmp_path / "host", real)
+    wheel(tmp_path / "wheels", "1.0")
     error = fails(lambda: apply(wanted(tmp_path, "1.0"), machine))
     assert error.cause == "unsupported"
     assert "python3-venv is missing" in error.text
@@ -213,16 +227,73 @@ def test_describe() -> None:
     assert describe(["a==1"], ["a==1"]) == ""
 
 
-def test_digest_ignores_order_and_configuration() -> None:
-    one = Virtualenv(path="/a", requirements=("a==1", "b==2"))
-    two = Virtualenv(path="/b", requirements=("b==2", "a==1"), pip_conf="[global]")
-    assert version_name(one) == version_name(two)
+def test_the_digest_is_that_of_the_lock() -> None:
+    lock = f"a==1 \\\n    --hash=sha256:{'0' * 64}\n"
+    one = Virtualenv(path="/a", requirements=("a==1",), lock=lock)
+    two = Virtualenv(path="/b", requirements=("a==1",), lock=lock, pip_conf="[global]")
+    newer = Virtualenv(path="/a", requirements=("a==1",), lock=lock.replace("0" * 64, "1" * 64))
+    assert version_name(one) == version_name(two) != version_name(newer)
     assert len(version_name(one)) == 12
+
+
+@pytest.mark.parametrize("line", ["--index-url=x", "a==1", "a", "-r /etc/passwd", "-e ."])
+def test_a_lock_holds_nothing_but_hashes(line: str) -> None:
+    with pytest.raises(ResourceError, match="not a locked wheel"):
+        Virtualenv(path="/a", requirements=(), lock=f"{line}\n")
+
+
+@pytest.mark.parametrize("kind", ["altered", "newer", "renamed"])
+def test_another_file_than_the_locked_one_is_refused(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "wheels"
+    wheel(folder, "1.0")
+    resource = wanted(tmp_path, "1.0")
+    (folder / "tool_x-1.0-py3-none-any.whl").unlink()
+    wheel(folder, "2.0")
+    if kind != "newer":
+        version = "1.0" if kind == "renamed" else "1.0.post1"
+        (folder / "tool_x-2.0-py3-none-any.whl").rename(
+            folder / f"tool_x-{version}-py3-none-any.whl"
+        )
+    if kind == "altered":
+        wheel(folder, "1.0")
+        with zipfile.ZipFile(folder / "tool_x-1.0-py3-none-any.whl", "a") as archive:
+            archive.writestr("canary.pth", "import os")
+    machine = StandIn(tmp_path / "host", real)
+    error = fails(lambda: apply(resource, machine))
+    assert error.cause == ("mirror" if kind == "newer" else "altered")
+    words = "nothing ready-made for tool-x==1.0" if kind == "newer" else "Nothing of it was run"
+    assert words in error.text
+    assert list(machine.file(f"{PATH}/versions").iterdir()) == []
+    # Nothing was installed, so nothing could be run.
+    assert not any("install" in call or "compileall" in call for call in machine.calls)
+
+
+def test_what_is_fetched_and_compiled_is_by_an_account_without_rights(tmp_path: Path) -> None:
+    wheel(tmp_path / "wheels", "1.0")
+    machine = StandIn(tmp_path / "host", real)
+    apply(wanted(tmp_path, "1.0"), machine)
+    weak = [call for call in machine.calls if "download" in call or "compileall" in call]
+    assert [call[:3] for call in weak] == [("setpriv", "--no-new-privs", "--")] * 2
+    users = dict(zip(machine.calls, machine.users, strict=True))
+    assert all(int(users[call]) == wheels.account() for call in weak)
+    assert all({"-I", "--require-hashes", "--isolated"} <= set(call) for call in machine.calls
+               if "-r" in call)  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another account")
+def test_the_account_is_nobody_elses() -> None:
+    first = wheels.account()
+    with pytest.raises(KeyError):
+        pwd.getpwuid(first)
+    process = subprocess.Popen(["sleep", "60"], user=first)
+    assert wheels.account() == first + 1
+    process.kill()
+    process.wait()
 
 
 def test_room_for_synapse_is_600_megabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requirements = ("matrix-synapse==1.163.2", "psycopg2-binary==2.9.13")
-    resource = Virtualenv(path=PATH, requirements=requirements)
+    resource = Virtualenv(path=PATH, requirements=requirements, lock="")
     monkeypatch.setattr(space.shutil, "disk_usage", lambda path: SimpleNamespace(free=500_000_000))
     machine = StandIn(tmp_path, lambda argv, stdin: Completed(1, "must not be called"))
     error = fails(lambda: HANDLER.apply(resource, HANDLER.inspect(resource, machine), machine))
@@ -244,6 +315,7 @@ def test_room_for_synapse_is_600_megabytes(tmp_path: Path, monkeypatch: pytest.M
         ("Temporary failure in name resolution", "name-resolution", "cannot resolve"),
         ("OSError: [Errno 28] No space left on device", "disk-full", "full"),
         ("SSLError: certificate is not yet valid", "clock", "clock"),
+        ("THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "altered", "another"),
         ("ReadTimeoutError: Read timed out.", "mirror", "broke off"),
         ("Traceback", "command", "could not install"),
     ],

@@ -20,8 +20,9 @@ from assistant.onhost.resources import (
     Virtualenv,
     from_json,
 )
-from assistant.plan.compile import compile_plan, planned_packages, planned_wheels
+from assistant.plan.compile import compile_plan, planned_locks, planned_packages
 from assistant.plan.errors import PlanError
+from assistant.plan.locks import lock
 from assistant.plan.releases import RELEASES as TABLE
 from assistant.setup.model import DnsUpdate, Login, Mirror, Settings
 from tests.support.plan_setups import RELEASES, V4, V6, files, only, setup
@@ -197,14 +198,7 @@ def test_what_the_plan_installs() -> None:
     )
     groups = [r.group for r in plan.hosts[0].resources if isinstance(r, Packages)]
     assert len(groups) == len(set(groups)) == 3
-    pinned = dict(line.split("==") for line in planned_wheels(plan))
-    assert set(pinned) == {
-        "certbot",
-        "certbot-dns-rfc2136",
-        "matrix-synapse",
-        "psycopg2-binary",
-    }
-    assert pinned["certbot"] == pinned["certbot-dns-rfc2136"]
+    assert planned_locks(plan) == tuple(sorted((lock("certbot"), lock("synapse"))))
 
 
 def test_no_secret_and_no_password_is_in_an_argument() -> None:

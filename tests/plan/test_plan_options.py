@@ -23,7 +23,7 @@ from assistant.onhost.resources import (
     from_json,
 )
 from assistant.plan import public_suffix
-from assistant.plan.compile import compile_plan, planned_packages, planned_wheels
+from assistant.plan.compile import compile_plan, planned_locks, planned_packages
 from assistant.plan.errors import PlanError
 from assistant.plan.model import Record
 from assistant.plan.public_suffix import parent_of, wildcard_of
@@ -472,8 +472,8 @@ def test_what_is_planned_can_be_asked_per_host() -> None:
     plan = compile_plan(several(4))
     assert "postgresql" not in planned_packages(plan, "home")
     assert {"nginx", "postgresql"} <= set(planned_packages(plan, "inside"))
-    assert not any(line.startswith("matrix-synapse") for line in planned_wheels(plan, "home"))
-    for found in (planned_packages, planned_wheels):
+    assert not any("matrix-synapse" in text for text in planned_locks(plan, "home"))
+    for found in (planned_packages, planned_locks):
         each = [set(found(plan, host.host)) for host in plan.hosts]
         assert set().union(*each) == set(found(plan))
 

@@ -19,7 +19,7 @@ from assistant.rehearsal.network.border import Border
 from assistant.rehearsal.practice_setup import (
     _settings,
     _setup,
-    packages_and_wheels,
+    packages_and_locks,
     practice_answers,
 )
 from assistant.rehearsal.report import Rehearsed, canary_json, limit_ms, worst_scores
@@ -55,9 +55,9 @@ def test_what_is_practised_may_be_applied(option: int) -> None:
     setup = _practised(option)
     assert acknowledged(option, setup.acknowledged)
     assert {host.host for host in compile_plan(setup).hosts} == set(map(str, ROLES[option]))
-    debs, wheels = packages_and_wheels(option, "trixie")
+    debs, locks = packages_and_locks(option, "trixie")
     assert "nginx" in debs
-    assert any(wheel.startswith("matrix-synapse==") for wheel in wheels)
+    assert any("matrix-synapse==" in lock for lock in locks)
 
 
 def _result(*ms: float, sent: int | None = None) -> CanaryResult:

@@ -17,7 +17,8 @@ Script = Callable[[tuple[str, ...], str], Completed | str | None]
 
 
 class StandIn(HostMachine):
-    """``calls`` lists every command, ``inputs`` and ``environments`` go with it."""
+    """``calls`` lists every command, ``inputs``, ``environments`` and ``users`` go
+    with it."""
 
     def __init__(self, root: Path, script: Script, run: str = "run-1") -> None:
         (root / "etc").mkdir(parents=True, exist_ok=True)
@@ -32,6 +33,7 @@ class StandIn(HostMachine):
         self.calls: list[tuple[str, ...]] = []
         self.inputs: list[str] = []
         self.environments: list[dict[str, str]] = []
+        self.users: list[str] = []
         self.events: list[dict[str, Any]] = []
         self.begin(1, "thing:one", "thing", "")
 
@@ -42,6 +44,7 @@ class StandIn(HostMachine):
         self.calls.append(tuple(argv))
         self.inputs.append(options.get("stdin") or "")
         self.environments.append(dict(options.get("env") or {}))
+        self.users.append(options.get("user") or "")
         answer = self.script(tuple(argv), options.get("stdin") or "")
         if answer is None:
             options.pop("user", None)

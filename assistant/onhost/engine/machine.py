@@ -119,6 +119,9 @@ class HostMachine:
     def _identity(self, user: str) -> Identity | None:
         if not user:
             return None
+        if user.isdigit():
+            spare = int(user)
+            return None if spare == os.geteuid() else Identity(spare, spare, (), user, "/")
         row = owners.users(self).get(user)
         if row is None:
             # Made by a command of this very resource, perhaps.

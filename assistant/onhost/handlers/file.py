@@ -11,9 +11,11 @@ from typing import Any
 from assistant.onhost.contract import Done, Found, Handler, HostError, Machine
 from assistant.onhost.protocol import STATE_DIR
 from assistant.onhost.resources import File
-from assistant.onhost.system import disk, path_state
+from assistant.onhost.system import disk, owners, path_state
 from assistant.onhost.system.output_causes import classify
 from assistant.onhost.system.process import failure
+
+RUN = "/run"
 
 
 def _content(resource: File) -> bytes:
@@ -91,15 +93,21 @@ class FileHandler:
 
 
 def _validate(resource: File, new: bytes, machine: Machine) -> None:
-    parent = machine.path(STATE_DIR)
+    # A folder that the user of the test can reach, which the state folder is not.
+    parent = machine.path(RUN if resource.validate_user else STATE_DIR)
+    uid, gid = os.geteuid(), os.getegid()
+    if resource.validate_user:
+        uid, gid = owners.need_ids(machine, resource.validate_user, resource.group)
     try:
-        folder = tempfile.mkdtemp(prefix="test-", dir=parent)
+        folder = tempfile.mkdtemp(
+            prefix="matrix-assistant-test-" if resource.validate_user else "test-", dir=parent
+        )
         try:
+            os.chown(folder, uid, gid)
             place = f"{folder}/{os.path.basename(resource.path)}"
-            own = {"uid": os.geteuid(), "gid": os.getegid(), "mode": 0o600}
-            disk.write_whole(place, new, **own)
+            disk.write_whole(place, new, uid=uid, gid=gid, mode=0o600)
             argv = tuple(part.replace("{path}", place) for part in resource.validate)
-            done = machine.run(argv, timeout=120, check=False)
+            done = machine.run(argv, user=resource.validate_user, timeout=120, check=False)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:

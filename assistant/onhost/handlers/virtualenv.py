@@ -10,16 +10,14 @@ import os
 import re
 import shutil
 import sys
-import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from assistant.onhost.contract import Completed, Done, Found, Handler, HostError, Kept, Machine
-from assistant.onhost.protocol import RUNTIME_DIR
 from assistant.onhost.resources import Virtualenv
-from assistant.onhost.system import space
+from assistant.onhost.system import space, wheels
 from assistant.onhost.system.output_causes import classify, tail_of
 
 MARKER = ".complete"
@@ -29,9 +27,9 @@ _MEGABYTES = {"matrix-synapse": 270, "certbot-dns-multi": 120, "certbot": 60}
 _OTHER_MEGABYTES = 20
 _BARE_MEGABYTES = 30
 
-_NO_PIP = "This server's Python cannot make environments: python3-venv is missing."
-
 _SENTENCES = {
+    "altered": "The Python package index gave another file than the one that belongs to this "
+    "version. Nothing of it was run. Try again, or choose another index.",
     "disk-full": "The disk of this server is full. Free some space or enlarge the disk, then apply "
     "again.",
     "read-only": "A file system of this server is read-only. A restart may mend that; if not, ask "
@@ -46,7 +44,7 @@ _SENTENCES = {
 
 
 class VirtualenvHandler:
-    """``path``/versions/DIGEST for each set of requirements, and ``path``/current to one of them.
+    """``path``/versions/DIGEST for each lock, and ``path``/current to one of them.
 
     An interrupted pip leaves a folder that pip itself finds nothing wrong with, so a folder counts
     only with its marker, which is written after every file was compared with the wheels' RECORD
@@ -106,10 +104,9 @@ class VirtualenvHandler:
 
 
 def version_name(resource: Virtualenv) -> str:
-    """Twelve hex digits for the requirements and the host's Python, whose upgrade breaks a venv."""
+    """Twelve hex digits for the lock and the host's Python, whose upgrade breaks a venv."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    told = json.dumps([python, sorted(resource.requirements)])
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{python}\n{resource.lock}".encode()).hexdigest()[:12]
 
 
 def describe(old: Sequence[str], new: Sequence[str]) -> str:
@@ -179,21 +176,17 @@ def _build(resource: Virtualenv, version: str, machine: Machine) -> None:
     space.require(machine, [(resource.path, size)], f"The installation of {what}")
     with _readable_files():
         Path(machine.path(f"{resource.path}/versions")).mkdir(parents=True, exist_ok=True)
-        # Nothing in an environment uses its own pip, and putting one there takes five seconds.
-        venv = (sys.executable or "python3", "-m", "venv", "--without-pip", machine.path(folder))
-        _must(machine.run(venv, timeout=300, check=False, stream=True), what)
-        python = machine.path(f"{folder}/bin/python")
-        with _pip_conf(resource, version, machine) as environment:
-            pip = (
-                python, "-m", "pip", "install",
-                "--only-binary", ":all:", "--no-input", "--disable-pip-version-check",
-                "--no-cache-dir", "--no-compile", "--retries", "5", "--timeout", "30",
-                "--progress-bar", "off", *resource.requirements,
-            )  # fmt: skip
-            brought = {**environment, "PYTHONPATH": _pip_wheel()}
-            done = machine.run(pip, env=brought, timeout=3600, check=False, stream=True)
-        _must(done, what)
-        _compile(python, machine.path(f"{folder}/lib"), what, machine)
+        brought = f"{folder}.wheels"
+        try:
+            _must(wheels.fetch(resource.lock, resource.pip_conf, brought, machine), what)
+            # Nothing in an environment uses its own pip, and putting one there takes five seconds.
+            venv = (sys.executable or "python3", "-m", "venv", "--without-pip")
+            made = machine.run((*venv, machine.path(folder)), timeout=300, check=False, stream=True)
+            _must(made, what)
+            _must(wheels.install(machine.path(f"{folder}/bin/python"), brought, machine), what)
+        finally:
+            shutil.rmtree(machine.path(brought), ignore_errors=True)
+        _compile(f"{folder}/lib", what, machine)
     found = sorted(Path(machine.path(folder)).glob("lib/python*/site-packages"))
     site_packages = found[0] if found else Path(machine.path(folder))
     wrong = missing_requirements(site_packages, resource.requirements) or damage(site_packages)
@@ -211,28 +204,9 @@ def _build(resource: Virtualenv, version: str, machine: Machine) -> None:
     machine.write(f"{folder}/{MARKER}", json.dumps(told).encode())
 
 
-def _pip_wheel() -> str:
-    """The pip that Python brings along for environments, which runs from its wheel as it is.
-
-    ``HostError`` without one. Where it lies: the module ensurepip, in CPython and as Debian has it.
-    """
-    folders = (
-        sysconfig.get_config_var("WHEEL_PKG_DIR") or "/usr/share/python-wheels",
-        f"{sysconfig.get_path('stdlib')}/ensurepip/_bundled",
-    )
-    for folder in folders:
-        if found := sorted(Path(folder).glob("pip-*.whl")):
-            return str(found[-1])
-    raise HostError("unsupported", _NO_PIP)
-
-
-def _compile(python: str, folder: str, what: str, machine: Machine) -> None:
-    """Compile all modules, with every processor; pip takes one, and twice as long.
-
-    A module that cannot be compiled is one that nobody can import on this Python: no error.
-    """
-    argv = (python, "-I", "-m", "compileall", "-q", "-j", "0", folder)
-    done = machine.run(argv, timeout=900, check=False)
+def _compile(folder: str, what: str, machine: Machine) -> None:
+    """A module that cannot be compiled is one that nobody can import on this Python: no error."""
+    done = wheels.compile_all(folder, machine)
     if done.code != 0 and classify(done.output) in _SENTENCES:
         raise pip_failure(done.output, what)
 
@@ -250,25 +224,6 @@ def _readable_files() -> Iterator[None]:
         yield
     finally:
         os.umask(old)
-
-
-@contextmanager
-def _pip_conf(resource: Virtualenv, version: str, machine: Machine) -> Iterator[dict[str, str]]:
-    """The environment variable for pip's configuration, in a file that root alone reads.
-
-    An index address may hold a password, so it is in no argv, and in a folder that a reboot
-    empties.
-    """
-    if not resource.pip_conf:
-        yield {}
-        return
-    path = f"{RUNTIME_DIR}/pip-{version}.conf"
-    Path(machine.path(RUNTIME_DIR)).mkdir(mode=0o700, parents=True, exist_ok=True)
-    machine.write(path, resource.pip_conf.encode(), mode="0600")
-    try:
-        yield {"PIP_CONFIG_FILE": machine.path(path)}
-    finally:
-        Path(machine.path(path)).unlink(missing_ok=True)
 
 
 def _planned(requirements: Sequence[str]) -> int:

@@ -28,14 +28,15 @@ class File(Placed):
     """A file with exactly this content.
 
     ``validate`` is a command run before the content goes live, with ``{path}`` standing for a
-    temporary file that holds it; ``check`` is a command run after it went live, on whose failure
-    the old content comes back (for ``nginx -t``, which reads the whole tree). ``private`` keeps
-    the content out of diffs.
+    temporary file that holds it, as ``validate_user`` where one is named; ``check`` is a command
+    run after it went live, on whose failure the old content comes back (for ``nginx -t``, which
+    reads the whole tree). ``private`` keeps the content out of diffs.
     """
 
     kind: ClassVar[str] = "file"
     content: str
     validate: tuple[str, ...] = ()
+    validate_user: str = ""
     check: tuple[str, ...] = ()
     private: bool = False
 

@@ -14,6 +14,12 @@ from assistant.onhost.resources.base import (
     is_path,
 )
 
+_WHEN = r"python_version (==|<=|>=) \"3\.[0-9]+\""
+_LOCKED = re.compile(
+    rf"[a-z0-9.-]+==[A-Za-z0-9.!+]+( ; {_WHEN}( (and|or) {_WHEN})*)?"
+    r"(\s+--hash=sha256:[0-9a-f]{64})+"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PackageMirror(Resource):
@@ -57,10 +63,12 @@ class Packages(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Virtualenv(Resource):
-    """A Python environment with pinned wheels, switched in whole.
+    """A Python environment of exactly the wheels in a lock, switched in whole.
 
-    Each set of ``requirements`` gets a folder of its own below ``path``/versions, is verified
-    against the wheels' RECORD, marked complete, then ``path``/current points to it.
+    ``lock`` lists every package with its hashes, in pip's format and without options;
+    ``requirements`` are those of them that the environment is for. Each lock gets a folder of its
+    own below ``path``/versions, is verified against the wheels' RECORD, marked complete, then
+    ``path``/current points to it.
     ``pip_conf`` is the text of a pip configuration used for the installation (index, proxies), or
     empty for pip's own defaults.
     """
@@ -68,6 +76,7 @@ class Virtualenv(Resource):
     kind: ClassVar[str] = "virtualenv"
     path: str
     requirements: tuple[str, ...]
+    lock: str
     pip_conf: str = ""
 
     def __post_init__(self) -> None:
@@ -75,6 +84,8 @@ class Virtualenv(Resource):
         for line in self.requirements:
             pinned = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._\[\],-]*==[A-Za-z0-9.!+]+", line)
             check(pinned is not None, self, f"not a pinned requirement: {line!r}")
+        for line in self.lock.replace(" \\\n", "").splitlines():
+            check(_LOCKED.fullmatch(line) is not None, self, f"not a locked wheel: {line!r}")
 
     @property
     def id(self) -> str:

@@ -27,13 +27,14 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"name or service not known|nameresolutionerror|no address associated with hostname|"
         r"failed to resolve",
     ),
+    ("altered", r"do not match the hashes from the requirements"),
     (
         "mirror",
         r"hash sum mismatch|unexpected size|failed to fetch|unable to fetch|"
         r"some index files failed|could not connect to|unable to connect to|no_pubkey|"
         r"is not signed|no longer has a release file|does not have a release file|"
         r"unable to locate package|has no installation candidate|no matching distribution found|"
-        r"do not match the hashes|readtimeouterror|connecttimeouterror|max retries exceeded|"
+        r"readtimeouterror|connecttimeouterror|max retries exceeded|"
         r"incompleteread|newconnectionerror",
     ),
     (
@@ -54,6 +55,7 @@ _MEANING = {
     "apt-lock": "another program is installing packages",
     "clock": "the clock of this host is wrong",
     "name-resolution": "a host name could not be resolved",
+    "altered": "a file is not the one that was released",
     "mirror": "the package mirror could not be used",
     "port-taken": "another program already uses the port",
     "permission": "permission was denied",

@@ -32,7 +32,12 @@ from assistant.rehearsal.build.requirements import (
     install_requirements,
     missing_requirements,
 )
-from assistant.rehearsal.build.wheel_index import WHEELS_RECIPE, download_wheels, pip_python
+from assistant.rehearsal.build.wheel_index import (
+    FORMER_LOCK,
+    WHEELS_RECIPE,
+    download_wheels,
+    pip_python,
+)
 from assistant.rehearsal.cache import Report, cache_lock, cache_root, digest, ensure, remove_tree
 
 __all__ = [
@@ -78,12 +83,12 @@ class Prepared:
 
 
 def prepare(
-    releases: Sequence[str], debs: Sequence[str], wheels: Sequence[str], report: Report
+    releases: Sequence[str], debs: Sequence[str], locks: Sequence[str], report: Report
 ) -> Prepared:
     """Fill the cache and return where everything is.
 
-    `debs` are Debian packages that hosts will want beyond the base image, `wheels` are pip
-    requirements; both come with all they depend on. One release takes 1 to 3 minutes the first
+    `debs` are Debian packages that hosts will want beyond the base image, with all they depend
+    on; `locks` list every wheel by its hashes. One release takes 1 to 3 minutes the first
     time and well under a second afterwards. Raises RehearsalError.
     """
     root = cache_root()
@@ -93,7 +98,7 @@ def prepare(
         with lock:
             report(line)
 
-    plans = [_Plan(root, release, tuple(debs), tuple(wheels)) for release in releases]
+    plans = [_Plan(root, release, tuple(debs), tuple(locks)) for release in releases]
     with cache_lock(root, tell):
         keys = ensure(root / "keys" / "mirror-1", make_signing_key)
         services = plans[0]
@@ -125,19 +130,19 @@ class _Plan:
     """The cache entries of one release."""
 
     def __init__(
-        self, root: Path, release: str, debs: tuple[str, ...], wheels: tuple[str, ...]
+        self, root: Path, release: str, debs: tuple[str, ...], locks: tuple[str, ...]
     ) -> None:
         self._root = root
         self._release = release
         self._debs = debs
-        self._wheels = wheels
+        self._locks = locks
         image = image_digest(release)
         self._image_digest = image
         self.image_entry = root / "images" / f"{release}-{image}"
         services = digest(image, SERVICES_RECIPE, SERVICE_PACKAGES)
         self.services_entry = root / "services" / f"{release}-{services}"
         python = (PYTHON_OF[release], platform.machine())
-        wanted = digest(WHEELS_RECIPE, release, *python, sorted(wheels))
+        wanted = digest(WHEELS_RECIPE, release, *python, FORMER_LOCK, sorted(locks))
         self._wheels_entry = root / "wheels" / f"{release}-{wanted}"
 
     def _debs_entry(self, keys: Path) -> Path:
@@ -186,7 +191,7 @@ class _Plan:
 
         def fill(folder: Path) -> None:
             report(f"{self._release}: downloading Python packages.")
-            download_wheels(self._release, self._wheels, folder, python)
+            download_wheels(self._release, self._locks, folder, python)
             found = len(list((folder / "files").iterdir()))
             report(f"{self._release}: {found} Python packages are here.")
 

@@ -18,12 +18,17 @@ from assistant.rehearsal.cache import ensure
 from assistant.rehearsal.errors import RehearsalError, tail
 from assistant.rehearsal.processes.commands import run
 
-WHEELS_RECIPE = 2
+WHEELS_RECIPE = 3
 DOWNLOAD_TIMEOUT = 900.0
 
-FORMER = ("matrix-synapse==1.162.0",)
-"""Releases before the ones that are deployed, so that an upgrade can be rehearsed. What they need
-besides is what the later ones need."""
+FORMER = "matrix-synapse==1.162.0"
+FORMER_LOCK = f"""\
+{FORMER} \\
+    --hash=sha256:4feb89586bb415bf36239985a2289920d5a351bf51b03ab910b605bf99a23746 \\
+    --hash=sha256:ea122be63a088f0e3993cf35019c9b6ca4a9baf0bc26019c4549317c5342ee99
+"""
+"""The release before the one that is deployed, so that an upgrade can be rehearsed. What it needs
+besides is what the later one needs."""
 
 GLIBC_OF = {"trixie": 41, "bookworm": 36}
 """The minor version of each release's glibc 2: wheels for older ones run on it."""
@@ -57,8 +62,8 @@ def pip_python(cache: Path) -> str:
     return str(ensure(cache / "tools" / f"pip-{version}", make) / "bin/python")
 
 
-def download_wheels(release: str, requirements: Sequence[str], folder: Path, python: str) -> None:
-    """Fetch `requirements` and all they need into `folder`/files.
+def download_wheels(release: str, locks: Sequence[str], folder: Path, python: str) -> None:
+    """Fetch exactly the wheels of `locks` into `folder`/files.
 
     `python` is one with pip. Needs the network; 10 to 30 s. Raises RehearsalError.
     """
@@ -70,20 +75,21 @@ def download_wheels(release: str, requirements: Sequence[str], folder: Path, pyt
     files = folder / "files"
     argv = [python, "-c", PIP_FOR_OTHER_PYTHON, version, "download", "--quiet", "--no-input"]
     argv += ["--disable-pip-version-check", "--only-binary", ":all:", "--dest", str(files)]
-    argv += ["--implementation", "cp", "--python-version", version]
+    argv += ["--require-hashes", "--no-deps", "--implementation", "cp", "--python-version", version]
     argv += [part for abi in abis for part in ("--abi", abi)]
     argv += [part for tag in platforms for part in ("--platform", tag)]
-    if requirements:
-        # A person's own extra folder of wheels would put files into the index that no
-        # registry has; their choice of registry is kept.
-        kept = {"PIP_FIND_LINKS": "", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-        for wanted in (requirements, ["--no-deps", *FORMER]):
-            done = run([*argv, *wanted], timeout=DOWNLOAD_TIMEOUT, env=kept, check=False)
-            if done.returncode != 0:
-                raise RehearsalError(
-                    f"pip could not download the Python packages for {release}.",
-                    tail(done.stderr, 6),
-                )
+    # A person's own extra folder of wheels would put files into the index that no
+    # registry has; their choice of registry is kept.
+    kept = {"PIP_FIND_LINKS": "", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    wanted = folder / "lock.txt"
+    for lock in (*locks, FORMER_LOCK) if locks else ():
+        wanted.write_text(lock, encoding="utf-8")
+        done = run([*argv, "-r", str(wanted)], timeout=DOWNLOAD_TIMEOUT, env=kept, check=False)
+        if done.returncode != 0:
+            raise RehearsalError(
+                f"pip could not download the Python packages for {release}.",
+                tail(done.stderr, 6),
+            )
     files.mkdir(exist_ok=True)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,17 +12,34 @@ import pytest
 from assistant.operations import apply
 from assistant.operations.connections import Connections
 from assistant.operations.follow import HostResult
+from assistant.plan.locks import LOCKS, lock
+from assistant.plan.recipes import environments
 from assistant.plan.recipes.matrix import synapse
-from assistant.rehearsal.build.wheel_index import FORMER
+from assistant.rehearsal.build.wheel_index import FORMER, FORMER_LOCK
 from assistant.rehearsal.lab import LabHost
 from assistant.remote import NoCredentials
 from assistant.setup.model import Setup
 from tests.lab.conftest import Practice
 
-NEWEST = synapse.REQUIREMENTS
-OLD = (*FORMER, *NEWEST[1:])
-BROKEN = NEWEST[:1]
+NEWEST = LOCKS["synapse"].requirements
+_PACKAGES = re.findall(r"(?m)^\S.*\n(?: .*\n)+", lock("synapse"))
+
+
+def _without(name: str) -> str:
+    return "".join(text for text in _PACKAGES if not text.startswith(f"{name}=="))
+
+
+OLD = _without("matrix-synapse") + FORMER_LOCK
+BROKEN = _without("psycopg2-binary")
 """The newest without its database driver: it installs, and cannot start."""
+
+
+def instead(patch: pytest.MonkeyPatch, requirements: tuple[str, ...], text: str) -> None:
+    """Let the plan install other wheels for Synapse."""
+    patch.setitem(LOCKS, "synapse", replace(LOCKS["synapse"], requirements=requirements))
+    patch.setattr(environments, "lock", lambda name: text if name == "synapse" else lock(name))
+
+
 URL = "http://127.0.0.1:8008"
 TALK = """
 import json, sys, urllib.request
@@ -85,10 +103,10 @@ def server(practice: Practice) -> Iterator[Server]:
     host, setup = practice.clone()
     made = Server(practice, host, setup, "")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synapse, "REQUIREMENTS", OLD)
+        instead(patch, (FORMER, *NEWEST[1:]), OLD)
         result = made.apply()
         assert result.ok, result
-    assert FORMER[0].partition("==")[2] in made.version()
+    assert FORMER.partition("==")[2] in made.version()
     made.room = made.told("python3", "-c", TALK, "write")
     assert made.messages() == 5
     yield made
@@ -98,13 +116,13 @@ def server(practice: Practice) -> Iterator[Server]:
 def test_a_release_that_fails_is_taken_back_with_nothing_lost(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(synapse, "REQUIREMENTS", BROKEN)
+    instead(monkeypatch, NEWEST[:1], BROKEN)
     monkeypatch.setattr(synapse, "HEALTH_SECONDS", 20)
     result = server.apply()
     assert not result.ok
     assert "former version was put back and runs again" in result.text, result
     assert any("psycopg2" in line for line in result.tail), result.tail
-    assert FORMER[0].partition("==")[2] in server.version()
+    assert FORMER.partition("==")[2] in server.version()
     assert server.messages() == 5
 
 

@@ -26,12 +26,16 @@ async def altered_mirror(lab: Lab, alter: Callable[[str, bytes], bytes]) -> Asyn
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = (folder / unquote(self.path).lstrip("/")).resolve()
+            path = path / "index.html" if path.is_dir() else path
             try:
                 content = alter(self.path, path.read_bytes())
             except OSError:
                 self.send_error(404)
                 return
             self.send_response(200)
+            # pip reads no index without being told that it is one.
+            kind = "text/html" if path.suffix == ".html" else "application/octet-stream"
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

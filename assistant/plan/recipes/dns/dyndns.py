@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 
-from assistant.onhost.resources import File, Resource, Secret, Service, Virtualenv
+from assistant.onhost.resources import File, Resource, Secret, Service
 from assistant.plan.dns_providers import provider_named
 from assistant.plan.errors import PlanError
 from assistant.plan.host_paths import CONFIG, LIBRARY, MANAGED, SECRETS
-from assistant.plan.recipes.host.base import pip_conf
+from assistant.plan.locks import LEXICON_EXTRAS
+from assistant.plan.recipes.environments import environment
 from assistant.plan.recipes.links import home_forward
 from assistant.plan.recipes.templates import fill, host_program
 from assistant.plan.records import HOME_TTL
@@ -27,11 +28,7 @@ STATE = "/var/lib/matrix-assistant-dyndns/state.json"
 SETTINGS = f"{CONFIG}/dyndns.json"
 PROGRAM = f"{LIBRARY}/dyndns_update.py"
 UNIT = "matrix-assistant-dyndns"
-LEXICON = "3.25.2"
 _UNITS = "/etc/systemd/system"
-
-# Providers that need more than the library itself (its extras, 3.25).
-_EXTRAS = ("gransy", "qcloud", "route53", "softlayer")
 
 
 def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
@@ -69,11 +66,8 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
         content=fill("dns/dyndns.timer", MANAGED=MANAGED),
     )
     return (
-        Virtualenv(
-            title="Dynamic DNS: library",
-            path=VENV,
-            requirements=(requirement(provider),),
-            pip_conf=pip_conf(setup, host),
+        environment(
+            lock_name(provider), title="Dynamic DNS: library", path=VENV, setup=setup, host=host
         ),
         _token(provider),
         program,
@@ -97,11 +91,10 @@ def _token(provider: DnsProvider) -> Secret:
     )
 
 
-def requirement(provider: DnsProvider) -> str:
-    """The pinned library with what this provider needs of it."""
+def lock_name(provider: DnsProvider) -> str:
+    """The lock of the library with what this provider needs of it."""
     name = provider_named(provider.name).lexicon
-    extra = f"[{name}]" if name in _EXTRAS else ""
-    return f"dns-lexicon{extra}=={LEXICON}"
+    return f"lexicon-{name}" if name in LEXICON_EXTRAS else "lexicon"
 
 
 def config(setup: Setup, host: Host, provider: DnsProvider) -> dict[str, object]:

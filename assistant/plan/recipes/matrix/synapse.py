@@ -11,7 +11,6 @@ from assistant.onhost.resources import (
     Secret,
     Service,
     User,
-    Virtualenv,
 )
 from assistant.plan.host_paths import (
     MANAGED,
@@ -21,7 +20,7 @@ from assistant.plan.host_paths import (
     SYNAPSE_USER,
     SYNAPSE_VENV,
 )
-from assistant.plan.recipes.host.base import pip_conf
+from assistant.plan.recipes.environments import environment
 from assistant.plan.recipes.matrix import workers
 from assistant.plan.recipes.matrix.synapse_settings import (
     FORM_SECRET,
@@ -32,24 +31,16 @@ from assistant.plan.recipes.matrix.synapse_settings import (
     SIGNING_KEY,
     homeserver_config,
 )
-from assistant.plan.recipes.matrix.synapse_unit import HOMESERVER, PYTHON, UNIT, unit_text
+from assistant.plan.recipes.matrix.synapse_unit import HOMESERVER, UNIT, unit_text
 from assistant.plan.recipes.templates import read
 from assistant.setup.model import Host, Setup
-
-REQUIREMENTS = ("matrix-synapse==1.163.2", "psycopg2-binary==2.9.13")
-"""Wheels of both exist for Python 3.10 to 3.13 on x86-64 and aarch64."""
 
 HEALTH_SECONDS = 180
 
 
 def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     """Account, folders, program, secrets, configuration, unit, and the running service."""
-    program = Virtualenv(
-        title="Synapse",
-        path=SYNAPSE_VENV,
-        requirements=(*REQUIREMENTS, *workers.requirements(setup, host)),
-        pip_conf=pip_conf(setup, host),
-    )
+    program = environment("synapse", title="Synapse", path=SYNAPSE_VENV, setup=setup, host=host)
     secrets = (
         _secret("Secret for making accounts", "registration-shared-secret", REGISTRATION_SECRET),
         _secret("Secret for access tokens", "macaroon-secret-key", MACAROON_SECRET),
@@ -70,7 +61,6 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
         HOMESERVER,
         f"# {MANAGED}\n{json.dumps(homeserver_config(setup, host), indent=2)}\n",
         # Loads the settings as Synapse would, with all the files they name.
-        validate=(PYTHON, "-I", "-m", "synapse.config", "-c", "{path}"),
     )
     unit = File(
         title="Synapse: unit",
@@ -95,7 +85,6 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
             group=SYNAPSE_USER,
             mode="0700",
         ),
-        # The check of the settings, run by root, would make it as root's.
         Directory(
             title="Folder for photos and files",
             path=MEDIA,

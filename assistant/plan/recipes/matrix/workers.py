@@ -31,9 +31,6 @@ from assistant.plan.recipes.templates import fill
 from assistant.plan.routes import matrix_of
 from assistant.setup.model import Host, Setup
 
-REQUIREMENTS = ("hiredis==3.5.0", "txredisapi==1.4.12")
-"""What Synapse's extra "redis" asks for; wheels for Python 3.10 to 3.13 on x86-64 and aarch64."""
-
 UNIT = "matrix-synapse-worker@.service"
 FOLDER = f"{SYNAPSE_CONFIG}/workers"
 REPLICATION_SECRET = f"{SYNAPSE_CONFIG}/worker_replication_secret"
@@ -81,11 +78,6 @@ _PATHS = (
 def count(setup: Setup, host: Host) -> int:
     """How many workers a host runs: those of the setting on the main server, else none."""
     return setup.settings.workers if matrix_of(setup, host).main else 0
-
-
-def requirements(setup: Setup, host: Host) -> tuple[str, ...]:
-    """What Synapse's Python environment needs besides; nothing without workers."""
-    return REQUIREMENTS if count(setup, host) else ()
 
 
 def settings(setup: Setup, host: Host) -> dict[str, Any]:

@@ -23,23 +23,19 @@ from assistant.onhost.resources import (
     Resource,
     Secret,
     Timer,
-    Virtualenv,
 )
 from assistant.plan.dns_providers import PROVIDERS
 from assistant.plan.errors import PlanError
 from assistant.plan.host_paths import ACME_ROOT, CERTBOT_VENV, CERTIFICATE, DNS_CREDENTIALS
+from assistant.plan.locks import LOCKS
 from assistant.plan.public_suffix import wildcard_of
-from assistant.plan.recipes.host.base import pip_conf
+from assistant.plan.recipes.environments import environment
 from assistant.plan.releases import has_python
 from assistant.plan.routes import matrix_of
 from assistant.setup.model import DnsProvider, DnsUpdate, Host, Setup
 from assistant.text import msg
 
-CERTBOT = "certbot==5.8.0"
-RFC2136 = "certbot-dns-rfc2136==5.8.0"
-MULTI = "certbot-dns-multi==5.5.1"
-MULTI_PYTHON = (3, 11)
-"""The oldest Python there is a wheel of certbot-dns-multi for."""
+_MULTI = "certbot-multi"
 
 DNS_TOKEN = "dns-token"  # noqa: S105 - the name of the secret, not its value
 _CERTBOT = f"{CERTBOT_VENV}/current/bin/certbot"
@@ -77,11 +73,12 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     dns = proof(setup, host) == "dns-01"
     way = _dns_way(setup, host) if dns else None
     return (
-        Virtualenv(
+        environment(
+            "certbot" if way is None else way.lock,
             title="Certbot",
             path=CERTBOT_VENV,
-            requirements=(CERTBOT, RFC2136 if way is None else way.requirement),
-            pip_conf=pip_conf(setup, host),
+            setup=setup,
+            host=host,
         ),
         *(
             Directory(title="Folder of certbot", path=path, mode="0700")
@@ -152,10 +149,10 @@ def domains(setup: Setup, host: Host) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _DnsWay:
-    """How certbot changes records: the plugin, its wheel, the file with its login."""
+    """How certbot changes records: the plugin, the lock it is in, the file with its login."""
 
     plugin: str
-    requirement: str
+    lock: str
     secret: Secret
 
 
@@ -165,7 +162,7 @@ def _dns_way(setup: Setup, host: Host) -> _DnsWay:
     if update is None and provider is not None and provider.name == "rfc2136":
         update = provider.update
     if update is not None:
-        return _DnsWay("rfc2136", RFC2136, _secret(_ini_before(update), "\n"))
+        return _DnsWay("rfc2136", "certbot", _secret(_ini_before(update), "\n"))
     if provider is None or provider.name == "rfc2136":
         raise PlanError(
             "dns-update-missing",
@@ -175,7 +172,7 @@ def _dns_way(setup: Setup, host: Host) -> _DnsWay:
                 domain=matrix_of(setup, host).server_name,
             ),
         )
-    if not has_python(host, MULTI_PYTHON):
+    if not has_python(host, LOCKS[_MULTI].pythons):
         raise PlanError(
             "python-too-old",
             msg(
@@ -185,7 +182,7 @@ def _dns_way(setup: Setup, host: Host) -> _DnsWay:
                 host=host.name,
             ),
         )
-    return _DnsWay("multi", MULTI, _multi_secret(provider))
+    return _DnsWay("multi", _MULTI, _multi_secret(provider))
 
 
 def _multi_secret(provider: DnsProvider) -> Secret:
