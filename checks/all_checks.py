@@ -6,8 +6,9 @@ from checks.check import Check
 from checks.dns.private_resolver import ResolverCheck
 from checks.dns.records import DnsCheck
 from checks.dns.zone import DnsServersCheck, DnsZoneCheck
+from checks.host.fitness import HostCheck
+from checks.host.running import RunningCheck
 from checks.network.home_line import HomeCheck
-from checks.network.host import HostCheck
 from checks.network.ports_after import PortsAfterCheck
 from checks.network.ports_before import PortsBeforeCheck
 from checks.network.reachability import ReachabilityCheck
@@ -18,6 +19,7 @@ from checks.service.tls import TlsCheck
 ALL_CHECKS: tuple[Check, ...] = (
     ReachabilityCheck(),
     HostCheck(),
+    RunningCheck(),
     HomeCheck(),
     DnsZoneCheck(),
     DnsServersCheck(),

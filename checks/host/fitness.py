@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assistant.findings.model import Finding, Mender, Status
-from assistant.findings.probes import Told
+from assistant.findings.model import Confidence, Finding, Mender, Status
 from assistant.setup.model import Role, Setup
 from assistant.text import Message, msg
 from checks.causes import conclude, remedy
 from checks.check import Check, Context
+from checks.host.clock import clocks, judge_clocks
+from checks.host.machine_rules import FULL_MB
 from checks.host_facts import HostFacts, Listening, read_facts
 
 SUPPORTED = {
@@ -23,7 +24,6 @@ MEMORY_FAIL, MEMORY_WARN = 450, 900
 DISK_FAIL, DISK_WARN = 3 * 1024, 5 * 1024
 HOME_MEMORY, HOME_DISK = 150, 1024
 """MiB a host needs that only forwards connections."""
-CLOCK_FAIL, CLOCK_WARN = 300.0, 30.0
 WEB_PORTS = (80, 443)
 SYNAPSE_PORT = 8008
 MATRIX_SERVERS = ("matrix-synapse", "synapse", "dendrite", "conduit")
@@ -42,7 +42,8 @@ class HostCheck(Check):
 
     def judge(self, context: Context) -> tuple[Finding, ...]:
         """All aspects of every host that told about itself."""
-        return tuple(finding for name in context.subjects for finding in self._about(context, name))
+        about = (finding for name in context.subjects for finding in self._about(context, name))
+        return (*about, *judge_clocks(clocks(context.facts, context.subjects)))
 
     def _about(self, context: Context, name: str) -> Iterator[Finding]:
         told = context.facts.get(name)
@@ -55,6 +56,7 @@ class HostCheck(Check):
                     Status.UNKNOWN,
                     "facts-missing",
                     msg("{host} could not be asked about itself.", host=name),
+                    confidence=Confidence.LOW,
                     evidence=(context.no_facts.get(name, ""),),
                 )
             return
@@ -69,7 +71,6 @@ class HostCheck(Check):
         else:
             yield from judge_memory(name, facts)
             yield from judge_disk(name, facts, fresh=context.phase == "before")
-        yield from judge_clock(name, facts, told)
         yield from judge_rights(name, facts)
         if context.phase == "before":
             ours = applied_before(context.setup, name)
@@ -104,6 +105,7 @@ def _finding(
         status,
         cause,
         summary,
+        confidence=Confidence.CERTAIN,  # Read on the host itself.
         evidence=(evidence,) if evidence else (),
         remedy=remedy(who, how, action) if how is not None else None,
     )
@@ -178,6 +180,8 @@ def judge_disk(host: str, facts: HostFacts, *, fresh: bool) -> Iterator[Finding]
     values = {"host": host, "free": f"{free / 1024:.1f}"}
     how = msg("Delete what you do not need on the server, or enlarge its disk.")
     fail, warn = (DISK_FAIL, DISK_WARN) if fresh else (0, 1024)
+    if not fresh and free < FULL_MB:
+        return  # The host itself says so, with what follows from it.
     if free < fail:
         text = msg("{host} has {free} GB free; the installation needs 3 GB.", **values)
         yield _finding(host, "disk", Status.FAILED, "disk-too-low", text, how=how)
@@ -212,36 +216,6 @@ def judge_small(host: str, facts: HostFacts) -> Iterator[Finding]:
             )  # fmt: skip
             how = msg("Use another machine at home, or free some space.")
             yield _finding(host, aspect, Status.FAILED, cause, text, how=how)
-
-
-def skew(facts: HostFacts, told: Told) -> float | None:
-    """Seconds the host's clock is ahead, taking the middle of the exchange as its moment."""
-    return None if facts.time is None else facts.time - (told.asked + told.answered) / 2
-
-
-def judge_clock(host: str, facts: HostFacts, told: Told) -> Iterator[Finding]:
-    """Warns over 30 s, fails over 5 minutes, beyond what the exchange itself may have taken."""
-    ahead = skew(facts, told)
-    if ahead is None:
-        return
-    off = max(0.0, abs(ahead) - (told.answered - told.asked) / 2)
-    values = {"host": host, "seconds": round(abs(ahead))}
-    how = msg(
-        "Compare both clocks with your phone. On the server, switch time synchronisation on:"
-        " timedatectl set-ntp true"
-    )
-    if off <= CLOCK_WARN:
-        text = msg("The clock of {host} agrees with this computer's.", host=host)
-        yield _finding(host, "clock", Status.OK, "", text)
-        return
-    if ahead > 0:
-        text = msg("The clock of {host} is {seconds} s ahead of this computer's.", **values)
-    else:
-        text = msg("The clock of {host} is {seconds} s behind this computer's.", **values)
-    if off > CLOCK_FAIL:
-        yield _finding(host, "clock", Status.FAILED, "clock-wrong", text, how=how)
-    else:
-        yield _finding(host, "clock", Status.WARNING, "clock-off", text, how=how)
 
 
 def judge_rights(host: str, facts: HostFacts) -> Iterator[Finding]:
