@@ -9,6 +9,7 @@ from checks.dns.zone import DnsServersCheck, DnsZoneCheck
 from checks.host.fitness import HostCheck
 from checks.host.running import RunningCheck
 from checks.network.home_line import HomeCheck
+from checks.network.login import LoginCheck
 from checks.network.ports_after import PortsAfterCheck
 from checks.network.ports_before import PortsBeforeCheck
 from checks.network.reachability import ReachabilityCheck
@@ -17,6 +18,7 @@ from checks.service.matrix import MatrixCheck
 from checks.service.tls import TlsCheck
 
 ALL_CHECKS: tuple[Check, ...] = (
+    LoginCheck(),
     ReachabilityCheck(),
     HostCheck(),
     RunningCheck(),

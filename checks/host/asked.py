@@ -23,7 +23,7 @@ from assistant.onhost.resources import (
     Timer,
 )
 from assistant.plan.host_paths import SYNAPSE_URL
-from assistant.plan.recipes.matrix.synapse import HOMESERVER
+from assistant.plan.recipes.matrix.synapse_unit import HOMESERVER
 from assistant.setup.homeservers import homeserver_on
 from checks.check import Context
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from assistant.findings.model import Finding, Mender, Status
 from assistant.onhost.handlers.firewall import RULES
-from assistant.plan.recipes.matrix.synapse import HOMESERVER, UNIT
+from assistant.plan.recipes.matrix.synapse_unit import HOMESERVER, UNIT
 from assistant.text import Message, msg
 from checks.causes import remedy
 from checks.host.follows import apply_again, finding
