@@ -18,8 +18,6 @@ _NAMES = {
     "matrix-synapse.service": "Synapse",
     "nginx.service": "nginx",
     "postgresql.service": "PostgreSQL",
-    "matrix-assistant-link.socket": "the wrapped link",
-    "matrix-assistant-resolver.service": "the private resolver",
 }
 
 

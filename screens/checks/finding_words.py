@@ -14,6 +14,8 @@ WHY: Mapping[str, Message] = MappingProxyType(
     {
         "reachability": msg("Without a way to the server nothing can be set up or mended."),
         "host": msg("The service needs a server that is fit for it, or it will fail later."),
+        "login": msg("Without a login nothing on the server can be set up or mended."),
+        "running": msg("If this is not right, messages fail however open the ports are."),
         "dns-zone": msg("Without name servers nobody can find the name at all."),
         "dns-servers": msg("Without name servers nobody can find the name at all."),
         "dns": msg("Apps find the server by this name; a wrong record leads them nowhere."),
