@@ -13,11 +13,13 @@ from checks.network.login import LoginCheck
 from checks.network.ports_after import PortsAfterCheck
 from checks.network.ports_before import PortsBeforeCheck
 from checks.network.reachability import ReachabilityCheck
+from checks.network.this_computer import ThisComputerCheck
 from checks.service.links import LinksCheck
 from checks.service.matrix import MatrixCheck
 from checks.service.tls import TlsCheck
 
 ALL_CHECKS: tuple[Check, ...] = (
+    ThisComputerCheck(),
     LoginCheck(),
     ReachabilityCheck(),
     HostCheck(),

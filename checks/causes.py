@@ -58,6 +58,9 @@ CAUSES: Mapping[str, str] = {
     "firewall-missing": "The firewall of the assistant is not loaded.",
     "firewall-rule-missing": "The firewall of the host does not let a planned port in.",
     "firewall-blocks": "A rule on the host that is not the assistant's refuses a planned port.",
+    # This computer.
+    "vantage-proxied": "Something on this computer accepts every connection itself.",
+    "dns-faked-here": "Something on this computer makes up addresses for names.",
     # Logging in to the host.
     "login-refused": "The host accepts neither key nor password.",
     "host-key-changed": "The host shows another key than the one that was confirmed.",

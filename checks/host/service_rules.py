@@ -30,11 +30,17 @@ def called(unit: str) -> str:
 
 def judge_units(host: str, units: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     """One finding per unit that is switched off for good, is down, or keeps dying."""
-    for unit in units:
+    told: set[str] = set()
+    # A cluster of PostgreSQL says more than the unit that covers it: last come, first told.
+    for unit in sorted(reversed(units), key=lambda unit: unit.get("load") != "masked"):
         name = str(unit["unit"])
+        if called(name) in told:
+            continue
         values = {"host": host, "service": called(name), "unit": name}
         words = [f"{name}: {unit.get('active')} ({unit.get('sub')}, {unit.get('result')})"]
         words += [str(line) for line in unit.get("words", ())]
+        if unit.get("load") == "masked" or (unit.get("active") not in UP and not _coming(unit)):
+            told.add(called(name))
         if unit.get("load") == "masked":
             yield finding(
                 host,

@@ -14,6 +14,7 @@ WHY: Mapping[str, Message] = MappingProxyType(
     {
         "reachability": msg("Without a way to the server nothing can be set up or mended."),
         "host": msg("The service needs a server that is fit for it, or it will fail later."),
+        "this-computer": msg("What this computer sees wrongly, it would blame on your servers."),
         "login": msg("Without a login nothing on the server can be set up or mended."),
         "running": msg("If this is not right, messages fail however open the ports are."),
         "dns-zone": msg("Without name servers nobody can find the name at all."),

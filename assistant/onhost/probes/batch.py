@@ -27,6 +27,7 @@ from typing import Any
 
 from assistant.onhost.probes.errors import classify
 from assistant.onhost.probes.exchange import Attempt, clock, resolve, tcp, udp
+from assistant.onhost.probes.here import here
 from assistant.onhost.probes.home import hops, public_file, router
 from assistant.onhost.probes.http import http_request
 from assistant.onhost.probes.listen import listen
@@ -45,6 +46,7 @@ PROBES: dict[str, Callable[[Attempt], None]] = {
     "hops": hops,
     "file": public_file,
     "own-state": own_state,
+    "here": here,
 }
 """What each kind of probe does: fills ``attempt.data``, raises when the exchange fails."""
 
