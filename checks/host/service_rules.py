@@ -31,8 +31,7 @@ def called(unit: str) -> str:
 def judge_units(host: str, units: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     """One finding per unit that is switched off for good, is down, or keeps dying."""
     told: set[str] = set()
-    # A cluster of PostgreSQL says more than the unit that covers it: last come, first told.
-    for unit in sorted(reversed(units), key=lambda unit: unit.get("load") != "masked"):
+    for unit in sorted(units, key=_tells_most):
         name = str(unit["unit"])
         if called(name) in told:
             continue
@@ -66,6 +65,11 @@ def judge_units(host: str, units: Sequence[Mapping[str, Any]]) -> Iterator[Findi
                 evidence=words,
                 mend=apply_again(),
             )
+
+
+def _tells_most(unit: Mapping[str, Any]) -> tuple[bool, bool]:
+    """A cluster of PostgreSQL says more than the unit that covers it, switched off most of all."""
+    return (unit.get("load") != "masked", not str(unit["unit"]).startswith("postgresql@"))
 
 
 def _coming(unit: Mapping[str, Any]) -> bool:

@@ -11,12 +11,15 @@ from assistant.setup.homeservers import Homeserver, homeserver_on, homeservers
 from assistant.text import msg
 from checks.causes import conclude
 from checks.check import Check, Context
+from checks.host.asked import hosts_records
 from checks.host.follows import EXPLAINS
 from checks.host.running import RunningCheck
 from checks.network.ways import Way, ways
+from checks.service.delivery import judge_delivery, may_look_up, told
 from checks.service.matrix_rules import ASKED, PEERS_ASK, Ask, Names, judge_answers
 
 _TIMEOUT = 12.0
+DELIVERY = "delivery"
 
 
 class MatrixCheck(Check):
@@ -52,6 +55,8 @@ class MatrixCheck(Check):
                 # Several addresses: one is enough, the others have their findings about TLS.
                 if way.name == name and f"{way.host} {aspect}" not in made:
                     made[f"{way.host} {aspect}"] = _question(aspect, ask, way)
+            if way.name == server.access_name and _delivers(context, vantage, way):
+                made[f"{way.host} {DELIVERY}"] = _by_name(way)
         return tuple(made.values())
 
     def judge(self, context: Context) -> tuple[Finding, ...]:
@@ -87,14 +92,40 @@ class MatrixCheck(Check):
                     if (item := context.last(self.id, vantage, f"{host} {aspect}")) is not None
                 }
                 yield from judge_answers(host, vantage, names, answers)
+                by_name = context.last(self.id, vantage, f"{host} {DELIVERY}")
+                if by_name is not None and reason(context, vantage, "federation-elsewhere") is None:
+                    found = judge_delivery(
+                        host,
+                        vantage,
+                        names.access,
+                        by_name,
+                        answers.get("signing-key"),
+                        (told(context, vantage, "federation") or {}).get("addresses"),
+                    )
+                    if found is not None:
+                        yield found
 
 
-def reason(context: Context, host: str) -> Finding | None:
-    """What a server said of itself that explains why it does not answer, or None."""
+def _delivers(context: Context, vantage: str, way: Way) -> bool:
+    """Whether a place sends messages on a way, and may look the name up as Synapse does."""
+    if homeserver_on(context.setup, vantage) is None or way.host != way.server:
+        return False
+    private = way.name in hosts_records(context, vantage)
+    return may_look_up(context, vantage, way.name, private=private)
+
+
+def _by_name(way: Way) -> Probe:
+    """The question of a Matrix server to another one: no address is given, the system finds it."""
+    fields = {"url": f"https://{way.name}/_matrix/key/v2/server"}
+    return Probe(id=f"{way.host} {DELIVERY}", kind="http", fields=fields, timeout=_TIMEOUT)
+
+
+def reason(context: Context, host: str, cause: str = "matrix-no-answer") -> Finding | None:
+    """What a server said of itself that explains a cause (that it does not answer), or None."""
     for item in context.findings:
         follows = EXPLAINS.get(item.cause, ())
         mine = item.check == RunningCheck.id and item.vantage == host
-        if mine and item.status is Status.FAILED and "matrix-no-answer" in follows:
+        if mine and item.status is Status.FAILED and cause in follows:
             return item
     return None
 

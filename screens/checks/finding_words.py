@@ -67,6 +67,7 @@ _MATRIX_ASPECTS: Mapping[str, Message] = MappingProxyType(
         "well-known-client": msg("apps find the way"),
         "well-known-server": msg("other servers find the way"),
         "federation": msg("other servers may talk to it"),
+        "delivery": msg("messages from the other server"),
         "signing-key": msg("its signing key"),
         "registration": msg("closed to strangers"),
         "administration": msg("administration is closed"),
