@@ -86,3 +86,14 @@ def test_a_host_that_lets_in_has_no_finding_and_no_probe() -> None:
     assert LoginCheck().subjects(shut) == ("inside",)
     probes = LoginCheck().probes(shut, "outside")
     assert [probe.id for probe in probes] == ["inside ssh", "inside 80", "inside 443"]
+
+
+@pytest.mark.parametrize("option", [1, 2, 3, 4])
+def test_no_check_breaks_when_no_server_lets_anybody_in(option: int) -> None:
+    made = of_option(option)
+    places = [Place(), *(LostVantage(host.name, error("timeout")) for host in made.setup.hosts)]
+    found = asyncio.run(run_checks(made.setup, made.plan, places, phase="after"))
+    assert [item for item in found if item.cause == "check-broke"] == []
+    assert {item.subject for item in found if item.check == "login"} == {
+        host.name for host in made.setup.hosts
+    }
