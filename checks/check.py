@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from assistant.common.errors import AssistantError
 from assistant.findings.model import THIS_COMPUTER, Finding, Measurement, Status
 from assistant.findings.probes import Probe, Told, Visitor
 from assistant.plan.model import Plan
@@ -36,7 +37,8 @@ class Context:
     """Everything a check may look at. ``subjects`` are the check's own that can be tried.
 
     ``measured`` is keyed by check and vantage. ``lost`` are vantages that failed, ``no_facts``
-    hosts that did not tell about themselves, both with the reason as raw text. ``findings`` are
+    hosts that did not tell about themselves, both with the reason as raw text. ``closed`` are hosts
+    that cannot be logged in to, with the reason; they are no vantages. ``findings`` are
     those so far. ``visitors`` came to listeners, by host; ``unheard`` are listeners that could
     not be opened, by host and port.
     """
@@ -51,6 +53,7 @@ class Context:
     facts: Mapping[str, Told] = field(default_factory=dict)
     no_facts: Mapping[str, str] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
+    closed: Mapping[str, AssistantError] = field(default_factory=dict)
     visitors: Mapping[str, tuple[Visitor, ...]] = field(default_factory=dict)
     unheard: Mapping[tuple[str, int], Measurement] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from assistant.common.errors import AssistantError
 from assistant.findings.model import THIS_COMPUTER, Finding, Measurement, Status
 from assistant.findings.probes import Listening, Probe, Told, Vantage, Visitor
+from assistant.findings.vantages import LostVantage
 from assistant.plan.model import Plan
 from assistant.setup.model import Setup
 from assistant.text import Message, msg
@@ -280,13 +281,15 @@ async def run_checks(
     running = chosen(checks, phase, only, previous)
     again = {check.id for check in running}
     kept = [item for item in previous if item.check not in again] if only is not None else []
-    by_name = {vantage.name: vantage for vantage in vantages}
+    closed = {item.host: item.problem for item in vantages if isinstance(item, LostVantage)}
+    by_name = {item.name: item for item in vantages if item.host not in closed}
     base = Context(
         setup=setup,
         plan=plan,
         phase=phase,
         nonce=f"matrix-assistant {secrets.token_hex(8)}",
         vantages=tuple(by_name),
+        closed=closed,
     )
     state = _State(base, findings=list(kept))
     runner = _Runner(state, by_name, report or (lambda finding: None))

@@ -27,6 +27,7 @@ from assistant.text.history_labels import history_words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from assistant.remote import RemoteError
     from assistant.setup.store import SetupHandle
 
 
@@ -49,11 +50,17 @@ class Job:
         if setup != self.handle.setup:
             self.handle.save(setup)
 
-    async def connections(self) -> Connections:
-        """Connections to hosts whose keys are confirmed and whose releases are known."""
+    async def connections(self, *, optional: bool = False) -> Connections:
+        """Connections to hosts whose keys are confirmed.
+
+        ``optional``: a host that shows no key is left out (see :func:`trust.trust`).
+        """
         confirm = confirm_key(self.out, interactive=self.args.interactive)
-        self.save(await trust.trust(self.setup, confirm, self.credentials))
-        return Connections(self.setup, self.credentials)
+        closed: dict[str, RemoteError] = {}
+        self.save(
+            await trust.trust(self.setup, confirm, self.credentials, closed if optional else None)
+        )
+        return Connections(self.setup, self.credentials, closed)
 
 
 @contextmanager
@@ -143,8 +150,7 @@ def check_command(args: argparse.Namespace, out: Output) -> Exit:
     with job(args, out) as task:
 
         async def work() -> Exit:
-            async with await task.connections() as connections:
-                task.save(await trust.learn(connections))
+            async with await task.connections(optional=True) as connections:
                 findings = await _checked(task, connections, args.phase)
             return _verdict(findings)
 

@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from assistant.common.errors import AssistantError
@@ -118,21 +118,27 @@ class LocalVantage(_Events):
         return _in_thread(request)
 
 
-class LostSession:
-    """Stands for a session that could not be opened: asking it anything tells why."""
+class LostVantage:
+    """Stands for a host that cannot be logged in to: ``problem`` says why. It measures nothing."""
 
-    def __init__(self, error: AssistantError) -> None:
-        self._error = error
+    def __init__(self, host: str, problem: AssistantError) -> None:
+        self.name = host
+        self.host = host
+        self.problem = problem
 
-    def program(
-        self, request: Mapping[str, Any], *, idle: float = 120
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Raises what opening it raised."""
-        raise self._error
+    async def measure(self, probes: Sequence[Probe], deadline: float) -> tuple[Measurement, ...]:
+        """Raises what logging in raised."""
+        raise self.problem
 
-    async def ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Raises what opening it raised."""
-        raise self._error
+    async def facts(self) -> Told | None:
+        """Raises what logging in raised."""
+        raise self.problem
+
+    def listen(
+        self, ports: Sequence[int], nonce: str, seconds: float, expect: int = 0
+    ) -> AbstractAsyncContextManager[Listening]:
+        """Raises what logging in raised."""
+        raise self.problem
 
 
 class SessionVantage(_Events):

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from assistant.findings.model import Finding
 from assistant.findings.probes import Vantage
 from assistant.operations.connections import Connections
+from assistant.operations.trust import learn
 from assistant.plan import Plan
 from assistant.plan.compile import compile_plan
 from assistant.setup.model import Setup
-from assistant.setup.updates import with_findings
+from assistant.setup.updates import with_findings, with_release
 
 if TYPE_CHECKING:
     pass
 
+
+ASSUMED_RELEASE = "trixie"
 
 Phase = Literal["before", "after"]
 
@@ -47,11 +50,14 @@ async def check(
     only: Collection[str] | None = None,
     report: Callable[[Finding], None] | None = None,
 ) -> tuple[Setup, tuple[Finding, ...]]:
-    """Measure from this computer and every host; the Setup comes back with the findings kept."""
-    setup = connections.setup
+    """Measure from this computer and every host; the Setup comes back with the findings kept.
+
+    A host that cannot be logged in to costs what it would have measured, no more.
+    """
+    setup = await learn(connections, optional=True)
     findings = await checker(
         setup,
-        compile_plan(setup),
+        compile_plan(_assumed(setup)),
         await connections.vantages(),
         phase=phase,
         previous=setup.current_findings,
@@ -61,3 +67,14 @@ async def check(
     setup = with_findings(setup, findings, datetime.now(UTC))
     connections.setup = setup
     return setup, findings
+
+
+def _assumed(setup: Setup) -> Setup:
+    """The Setup with a release for each host that never told its own.
+
+    What is measured from elsewhere (names, ports, records) is the same for all releases.
+    """
+    for host in setup.hosts:
+        if not host.release:
+            setup = with_release(setup, host.name, ASSUMED_RELEASE)
+    return setup

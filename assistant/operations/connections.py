@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from assistant import remote
 from assistant.findings.probes import Vantage
-from assistant.findings.vantages import LocalVantage, LostSession, SessionVantage
+from assistant.findings.vantages import LocalVantage, LostVantage, SessionVantage
 from assistant.plan.recipes.host.base import first_sources
 from assistant.setup.model import Host, Setup
 
@@ -25,6 +25,8 @@ class Connections:
     setup: Setup
     credentials: remote.Credentials
     """Asked once for each thing; answers are remembered, in memory only."""
+    closed: dict[str, remote.RemoteError] = field(default_factory=dict)
+    """Hosts that were seen to let nobody in, and why: vantages does not try them once more."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _sessions: dict[str, remote.Session] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
@@ -61,26 +63,18 @@ class Connections:
         return lambda: self.fresh(name)
 
     async def vantages(self) -> tuple[Vantage, ...]:
-        """This computer, and every host. One that is down for now only fails to measure.
-
-        :class:`remote.RemoteError` when no host can be reached, or one for a reason that waiting
-        does not mend (its key, a password).
-        """
+        """This computer, and every host; one that cannot be logged in to as what is lost of it."""
         names = [host.name for host in self.setup.hosts]
-        tried = await asyncio.gather(*map(self.session, names), return_exceptions=True)
-        found: list[Vantage] = [LocalVantage()]
-        failures: list[BaseException] = []
-        for name, session in zip(names, tried, strict=True):
-            if isinstance(session, BaseException):
-                failures.append(session)
-                if not isinstance(session, remote.RemoteError) or not session.transient:
-                    raise session
-                found.append(SessionVantage(name, LostSession(session)))
-            else:
-                found.append(SessionVantage(name, session))
-        if len(failures) == len(names):
-            raise failures[0]
-        return tuple(found)
+        places = await asyncio.gather(*map(self._vantage, names))
+        return (LocalVantage(), *places)
+
+    async def _vantage(self, name: str) -> Vantage:
+        if name not in self.closed:
+            try:
+                return SessionVantage(name, await self.session(name))
+            except remote.RemoteError as error:
+                self.closed[name] = error
+        return LostVantage(name, self.closed[name])
 
 
 def host_named(setup: Setup, name: str) -> Host:

@@ -18,8 +18,8 @@ from assistant.plan.routes import home_wrapped
 from assistant.setup.model import Host, Role
 from assistant.text import msg
 from checks.check import Check, Context, Listener
+from checks.host.fitness import applied_before
 from checks.network.home_rules import Line, judge_line, judge_updates
-from checks.network.host import applied_before
 
 WHO_PATH = "/.well-known/matrix-assistant/address"
 """Where the web server inside tells its visitors which address they come from."""

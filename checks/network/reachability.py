@@ -41,6 +41,10 @@ class ReachabilityCheck(Check):
     id = "reachability"
     title = msg("The servers can be reached")
 
+    def subjects(self, context: Context) -> tuple[str, ...]:
+        """Hosts that were logged in to: of the others the failed login tells more."""
+        return tuple(name for name in context.host_names if name not in context.closed)
+
     def vantages(self, context: Context) -> tuple[str, ...]:
         """This computer only."""
         return (THIS_COMPUTER,)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from assistant.findings.model import THIS_COMPUTER, Finding
+from assistant.findings.model import THIS_COMPUTER, Finding, Status
 from assistant.findings.probes import Probe
 from assistant.setup.homeservers import Homeserver, homeserver_on, homeservers
 from assistant.text import msg
+from checks.causes import conclude
 from checks.check import Check, Context
+from checks.host.asked import hosts_records
+from checks.host.follows import EXPLAINS
+from checks.host.running import RunningCheck
 from checks.network.ways import Way, ways
-from checks.service.matrix_rules import ASKED, PEERS_ASK, Ask, Names, judge_answers, judge_itself
-
-LOCAL = "http://127.0.0.1:8008"
-"""Where Synapse listens on its host."""
+from checks.service.delivery import judge_delivery, may_look_up, told
+from checks.service.matrix_rules import ASKED, PEERS_ASK, Ask, Names, judge_answers
 
 _TIMEOUT = 12.0
+DELIVERY = "delivery"
 
 
 class MatrixCheck(Check):
@@ -29,29 +32,20 @@ class MatrixCheck(Check):
     title = msg("The Matrix server answers")
     phases = ("after",)
     requires = ("tls",)
+    uses = (RunningCheck.id,)
 
     def subjects(self, context: Context) -> tuple[str, ...]:
         """The hosts at which the access names answer."""
         return tuple(dict.fromkeys(way.host for way in ways(context) if _is_access(context, way)))
 
     def vantages(self, context: Context) -> tuple[str, ...]:
-        """Every place that goes a way; on the host itself Synapse is asked directly."""
-        mine = _mine(context)
-        places = [*(v for way in mine for v in way.vantages), *(way.server for way in mine)]
-        return tuple(dict.fromkeys(places))
+        """Every place that goes a way."""
+        return tuple(dict.fromkeys(v for way in _mine(context) for v in way.vantages))
 
     def probes(self, context: Context, vantage: str) -> tuple[Probe, ...]:
         """All questions from this computer, a peer's from the other server, else the first."""
         made: dict[str, Probe] = {}
         for way in _mine(context):
-            if vantage == way.server:
-                probe = f"{way.server} itself"
-                made[probe] = Probe(
-                    id=probe,
-                    kind="http",
-                    fields={"url": f"{LOCAL}/_matrix/client/versions"},
-                    timeout=_TIMEOUT,
-                )
             if vantage not in way.vantages:
                 continue
             server = _server(context, way)
@@ -61,10 +55,12 @@ class MatrixCheck(Check):
                 # Several addresses: one is enough, the others have their findings about TLS.
                 if way.name == name and f"{way.host} {aspect}" not in made:
                     made[f"{way.host} {aspect}"] = _question(aspect, ask, way)
+            if way.name == server.access_name and _delivers(context, vantage, way):
+                made[f"{way.host} {DELIVERY}"] = _by_name(way)
         return tuple(made.values())
 
     def judge(self, context: Context) -> tuple[Finding, ...]:
-        """The host itself first: when Synapse is down there, the rest says no more."""
+        """The host itself first: when it says why it cannot answer, the rest says no more."""
         return tuple(
             finding
             for server in homeservers(context.setup)
@@ -73,10 +69,17 @@ class MatrixCheck(Check):
         )
 
     def _server(self, context: Context, server: Homeserver) -> Iterator[Finding]:
-        local = context.last(self.id, server.host.name, f"{server.host.name} itself")
-        down = local is not None and judge_itself(server.host.name, local)
-        if down:
-            yield down
+        known = reason(context, server.host.name)
+        if known is not None:
+            yield conclude(
+                self.id,
+                server.front.name,
+                server.host.name,
+                Status.SKIPPED,
+                "earlier-problem",
+                msg("Not asked, because it cannot answer: {earlier}", earlier=known.summary),
+                confidence=known.confidence,
+            )
             return
         names = Names(server.server_name, server.access_name, server.port)
         mine = [way for way in _mine(context) if way.server == server.host.name]
@@ -89,6 +92,42 @@ class MatrixCheck(Check):
                     if (item := context.last(self.id, vantage, f"{host} {aspect}")) is not None
                 }
                 yield from judge_answers(host, vantage, names, answers)
+                by_name = context.last(self.id, vantage, f"{host} {DELIVERY}")
+                if by_name is not None and reason(context, vantage, "federation-elsewhere") is None:
+                    found = judge_delivery(
+                        host,
+                        vantage,
+                        names.access,
+                        by_name,
+                        answers.get("signing-key"),
+                        (told(context, vantage, "federation") or {}).get("addresses"),
+                    )
+                    if found is not None:
+                        yield found
+
+
+def _delivers(context: Context, vantage: str, way: Way) -> bool:
+    """Whether a place sends messages on a way, and may look the name up as Synapse does."""
+    if homeserver_on(context.setup, vantage) is None or way.host != way.server:
+        return False
+    private = way.name in hosts_records(context, vantage)
+    return may_look_up(context, vantage, way.name, private=private)
+
+
+def _by_name(way: Way) -> Probe:
+    """The question of a Matrix server to another one: no address is given, the system finds it."""
+    fields = {"url": f"https://{way.name}/_matrix/key/v2/server"}
+    return Probe(id=f"{way.host} {DELIVERY}", kind="http", fields=fields, timeout=_TIMEOUT)
+
+
+def reason(context: Context, host: str, cause: str = "matrix-no-answer") -> Finding | None:
+    """What a server said of itself that explains a cause (that it does not answer), or None."""
+    for item in context.findings:
+        follows = EXPLAINS.get(item.cause, ())
+        mine = item.check == RunningCheck.id and item.vantage == host
+        if mine and item.status is Status.FAILED and cause in follows:
+            return item
+    return None
 
 
 def _server(context: Context, way: Way) -> Homeserver:

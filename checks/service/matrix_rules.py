@@ -208,22 +208,6 @@ PEERS_ASK = ("versions", "well-known-server", "federation", "signing-key")
 """What another server of the setup asks, on the way on which messages travel."""
 
 
-def judge_itself(host: str, item: Measurement) -> Finding | None:
-    """Synapse asked on its own host; None when it answers."""
-    if item.ok and item.data.get("status") == 200:
-        return None
-    return conclude(
-        "matrix",
-        f"{host} synapse",
-        host,
-        Status.FAILED,
-        "synapse-down",
-        msg("The Matrix server does not run on {host}.", host=host),
-        evidence=(describe(item),),
-        remedy=_apply(),
-    )
-
-
 def judge_answers(
     host: str, vantage: str, names: Names, answers: Mapping[str, Measurement]
 ) -> Iterator[Finding]:

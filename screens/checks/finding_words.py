@@ -14,6 +14,9 @@ WHY: Mapping[str, Message] = MappingProxyType(
     {
         "reachability": msg("Without a way to the server nothing can be set up or mended."),
         "host": msg("The service needs a server that is fit for it, or it will fail later."),
+        "this-computer": msg("What this computer sees wrongly, it would blame on your servers."),
+        "login": msg("Without a login nothing on the server can be set up or mended."),
+        "running": msg("If this is not right, messages fail however open the ports are."),
         "dns-zone": msg("Without name servers nobody can find the name at all."),
         "dns-servers": msg("Without name servers nobody can find the name at all."),
         "dns": msg("Apps find the server by this name; a wrong record leads them nowhere."),
@@ -64,6 +67,7 @@ _MATRIX_ASPECTS: Mapping[str, Message] = MappingProxyType(
         "well-known-client": msg("apps find the way"),
         "well-known-server": msg("other servers find the way"),
         "federation": msg("other servers may talk to it"),
+        "delivery": msg("messages from the other server"),
         "signing-key": msg("its signing key"),
         "registration": msg("closed to strangers"),
         "administration": msg("administration is closed"),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from assistant.operations.connections import Connections
     from assistant.operations.follow import HostResult, Progress
     from assistant.plan import Record
-    from assistant.remote import Credentials, HostKey, Session, Wanted
+    from assistant.remote import Credentials, HostKey, RemoteError, Session, Wanted
     from assistant.setup.model import Host, Settings, Setup
     from assistant.setup.store import SetupHandle
 
@@ -127,7 +127,7 @@ class RealServices(KeptServices):
         from assistant.operations import check
         from checks import run_checks
 
-        async with self._operation(name, talk) as operation:
+        async with self._operation(name, talk, optional=True) as operation:
             setup, findings = await check.check(
                 operation.connections, run_checks, phase=phase, only=only, report=report
             )
@@ -250,8 +250,13 @@ class RealServices(KeptServices):
         return self._credentials
 
     @asynccontextmanager
-    async def _operation(self, name: str, talk: Talk) -> AsyncIterator[Operation]:
-        """A setup, open and locked, with connections to its servers, whose keys are confirmed."""
+    async def _operation(
+        self, name: str, talk: Talk, *, optional: bool = False
+    ) -> AsyncIterator[Operation]:
+        """A setup, open and locked, with connections to its servers, whose keys are confirmed.
+
+        ``optional``: a server that lets nobody in is left out (see :func:`trust.trust`).
+        """
         await _loaded(
             "assistant.operations.trust", "assistant.setup.store", "assistant.remote.connection"
         )
@@ -260,11 +265,14 @@ class RealServices(KeptServices):
 
         credentials = self._talking(talk)
         async with self._opened(name) as handle:
-            setup = await trust.trust(handle.setup, talk.confirm_key, credentials)
-            operation = Operation(handle, Connections(setup, credentials))
+            closed: dict[str, RemoteError] = {}
+            setup = await trust.trust(
+                handle.setup, talk.confirm_key, credentials, closed if optional else None
+            )
+            operation = Operation(handle, Connections(setup, credentials, closed))
             await operation.save(setup)
             async with operation.connections as connections:
-                await operation.save(await trust.learn(connections))
+                await operation.save(await trust.learn(connections, optional=optional))
                 yield operation
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ import pytest
 from assistant.findings.model import THIS_COMPUTER, Measurement
 from assistant.findings.probes import Told, Visitor
 from assistant.plan.recipes.web import nginx
+from checks.host.fitness import HostCheck
 from checks.network.home_line import WHO_PATH, HomeCheck, line_of, seen_address
 from checks.network.home_rules import (
     Line,
@@ -19,7 +20,6 @@ from checks.network.home_rules import (
     judge_updates,
     loops_back,
 )
-from checks.network.host import HostCheck
 from checks.network.port_rules import Sight
 from checks.network.ports_after import PortsAfterCheck
 from checks.network.ports_before import PortsBeforeCheck, candidates

@@ -9,8 +9,8 @@ import pytest
 
 from assistant.findings.probes import Told
 from assistant.setup.model import HistoryEntry
+from checks.host.fitness import HostCheck, judge_locks
 from checks.host_facts import read_facts
-from checks.network.host import HostCheck, judge_locks
 from checks.network.reachability import ReachabilityCheck, judge_line
 from tests.support.checks_values import brief, context, measured, setup
 
@@ -58,9 +58,9 @@ def test_a_good_host_has_nothing_to_complain_about() -> None:
         ({"memory": {"total": 449}}, "memory", "failed", "memory-too-low"),
         ({"disk": {"/": {"free": 9999}, "/var": {"free": 3071}}}, "disk", "failed", "disk-too-low"),
         ({"disk": {"/": {"free": 5119}}}, "disk", "warning", "disk-low"),
-        ({"clock": 1000.5 + 32}, "clock", "warning", "clock-off"),
-        ({"clock": 1000.5 - 32}, "clock", "warning", "clock-off"),
-        ({"clock": 1000.5 - 302}, "clock", "failed", "clock-wrong"),
+        ({"clock": 1000.5 + 32}, "clock", "warning", "clocks-disagree"),
+        ({"clock": 1000.5 - 32}, "clock", "warning", "clocks-disagree"),
+        ({"clock": 1000.5 - 302}, "clock", "failed", "clocks-disagree"),
         ({"root": False}, "rights", "failed", "not-root"),
         ({"apt_busy": True}, "packages", "warning", "apt-locked"),
         ({"listening": [sock(80, "nginx")]}, "port 80", "warning", "web-server-shared"),

@@ -9,7 +9,7 @@ import pytest
 
 from assistant.findings.model import THIS_COMPUTER, Measurement
 from checks.service.matrix import MatrixCheck
-from checks.service.matrix_rules import ASKED, Names, judge_answer, judge_answers, judge_itself
+from checks.service.matrix_rules import ASKED, Names, judge_answer, judge_answers
 from tests.support.checks_values import ADDRESS, NAME, brief, context, measured
 
 NAMES = Names("example.org", NAME)
@@ -113,28 +113,10 @@ def test_silence_everywhere_is_one_finding() -> None:
     assert brief(found) == [("outside versions", "failed", "matrix-no-answer")]
 
 
-def test_synapse_on_its_own_host() -> None:
-    assert judge_itself("outside", answer(200, {"versions": []})) is None
-    for bad in (answer(500), measured(error="refused", kind="http")):
-        found = judge_itself("outside", bad)
-        assert found is not None and found.cause == "synapse-down"
-
-
-def test_when_synapse_is_down_nothing_else_is_said() -> None:
-    check = MatrixCheck()
-    down = measured("outside itself", "refused", "outside", "http")
-    here = tuple(i.model_copy(update={"probe": f"outside {a}"}) for a, i in GOOD.items())
-    seen = {(check.id, "outside"): (down,), (check.id, THIS_COMPUTER): here}
-    assert brief(check.judge(context(measured=seen))) == [
-        ("outside synapse", "failed", "synapse-down")
-    ]
-
-
 def test_questions_go_to_the_address_and_carry_the_name() -> None:
     check = MatrixCheck()
     probes = {p.id: p for p in check.probes(context(), THIS_COMPUTER)}
     assert set(probes) == {f"outside {aspect}" for aspect in ASKED}
     assert all(p.fields["address"] == ADDRESS for p in probes.values())
     assert probes["outside registration"].fields["method"] == "POST"
-    (local,) = check.probes(context(), "outside")
-    assert local.fields["url"].startswith("http://127.0.0.1:8008/")
+    assert check.probes(context(), "outside") == ()

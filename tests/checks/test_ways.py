@@ -151,7 +151,7 @@ def test_questions_of_each_place() -> None:
     back = {p.id: p.fields for p in check.probes(seen, "inside")}
     assert {f"outside {aspect}" for aspect in PEERS_ASK} <= set(back)
     assert back["outside signing-key"]["url"].startswith(f"https://{OUTSIDE_NAME}/")
-    assert "inside itself" in back and "home federation" not in back
+    assert "home federation" not in back
     home = {p.id: p.fields for p in check.probes(seen, "home")}
     assert home["home versions"]["address"] == "127.0.0.1"
 
@@ -182,13 +182,6 @@ def test_each_server_is_compared_with_its_own_names() -> None:
     )
     found = check.judge(of_option(4, measured={(check.id, HERE): swapped}))
     assert {f.cause for f in found} == {"well-known-wrong"} and texts(found)
-
-
-def test_a_dead_server_inside_is_said_once_though_the_line_answers_for_it() -> None:
-    check = MatrixCheck()
-    down = measured("inside itself", "refused", "inside", "http")
-    found = check.judge(of_option(4, measured={(check.id, "inside"): (down,)}))
-    assert brief(found) == [("inside synapse", "failed", "synapse-down")]
 
 
 RESET = measured(error="reset", kind="tls", connected=True)

@@ -14,7 +14,7 @@ import pytest
 from assistant.common.errors import AssistantError
 from assistant.findings.model import THIS_COMPUTER
 from assistant.findings.probes import Probe, Vantage, VantageError, Visitor
-from assistant.findings.vantages import LocalVantage, LostSession, SessionVantage
+from assistant.findings.vantages import LocalVantage, LostVantage, SessionVantage
 from assistant.onhost.probes import batch
 from assistant.text import msg
 
@@ -172,7 +172,7 @@ def test_listeners_that_never_start_are_an_error() -> None:
 
 def test_a_host_that_is_down_is_a_vantage_that_cannot_measure() -> None:
     error = AssistantError("timeout", msg("It does not answer."))
-    vantage = SessionVantage("home", LostSession(error))
+    vantage = LostVantage("home", error)
 
     async def try_it() -> None:
         with pytest.raises(AssistantError, match="does not answer"):

@@ -199,10 +199,10 @@ def test_a_computer_without_root_is_told_how_to_practise(monkeypatch: pytest.Mon
 def no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Operations without connecting: keys are known, nothing is asked of the servers."""
 
-    async def trust(setup: Setup, confirm: Any, credentials: Any) -> Setup:
+    async def trust(setup: Setup, confirm: Any, credentials: Any, closed: Any = None) -> Setup:
         return setup
 
-    async def learn(connections: Connections) -> Setup:
+    async def learn(connections: Connections, optional: bool = False) -> Setup:
         return connections.setup
 
     monkeypatch.setattr("assistant.operations.trust.trust", trust)

@@ -27,9 +27,11 @@ from typing import Any
 
 from assistant.onhost.probes.errors import classify
 from assistant.onhost.probes.exchange import Attempt, clock, resolve, tcp, udp
+from assistant.onhost.probes.here import here
 from assistant.onhost.probes.home import hops, public_file, router
 from assistant.onhost.probes.http import http_request
 from assistant.onhost.probes.listen import listen
+from assistant.onhost.probes.own.state import own_state
 from assistant.onhost.probes.tls import tls
 
 PROBES: dict[str, Callable[[Attempt], None]] = {
@@ -43,6 +45,8 @@ PROBES: dict[str, Callable[[Attempt], None]] = {
     "router": router,
     "hops": hops,
     "file": public_file,
+    "own-state": own_state,
+    "here": here,
 }
 """What each kind of probe does: fills ``attempt.data``, raises when the exchange fails."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from assistant.findings.model import Finding, Mender, Status
-from assistant.findings.probes import Told
+from assistant.findings.model import Confidence, Finding, Mender, Status
 from assistant.plan.locks import renewed
 from assistant.setup.model import Role, Setup
 from assistant.text import Message, msg
 from checks.causes import conclude, remedy
 from checks.check import Check, Context
+from checks.host.clock import clocks, judge_clocks
+from checks.host.machine_rules import FULL_MB
 from checks.host_facts import HostFacts, Listening, read_facts
 
 SUPPORTED = {
@@ -26,7 +27,6 @@ DISK_FAIL, DISK_WARN = 3 * 1024, 5 * 1024
 HOME_MEMORY, HOME_DISK = 150, 1024
 """MiB a host needs that only forwards connections."""
 LOCK_DAYS = 90
-CLOCK_FAIL, CLOCK_WARN = 300.0, 30.0
 WEB_PORTS = (80, 443)
 SYNAPSE_PORT = 8008
 MATRIX_SERVERS = ("matrix-synapse", "synapse", "dendrite", "conduit")
@@ -45,7 +45,8 @@ class HostCheck(Check):
 
     def judge(self, context: Context) -> tuple[Finding, ...]:
         """All aspects of every host that told about itself."""
-        return tuple(finding for name in context.subjects for finding in self._about(context, name))
+        about = (finding for name in context.subjects for finding in self._about(context, name))
+        return (*about, *judge_clocks(clocks(context.facts, context.subjects)))
 
     def _about(self, context: Context, name: str) -> Iterator[Finding]:
         told = context.facts.get(name)
@@ -58,6 +59,7 @@ class HostCheck(Check):
                     Status.UNKNOWN,
                     "facts-missing",
                     msg("{host} could not be asked about itself.", host=name),
+                    confidence=Confidence.LOW,
                     evidence=(context.no_facts.get(name, ""),),
                 )
             return
@@ -72,7 +74,6 @@ class HostCheck(Check):
         else:
             yield from judge_memory(name, facts)
             yield from judge_disk(name, facts, fresh=context.phase == "before")
-        yield from judge_clock(name, facts, told)
         yield from judge_locks(
             name, (datetime.fromtimestamp(told.asked, UTC).date() - renewed()).days
         )
@@ -110,6 +111,7 @@ def _finding(
         status,
         cause,
         summary,
+        confidence=Confidence.CERTAIN,  # Read on the host itself.
         evidence=(evidence,) if evidence else (),
         remedy=remedy(who, how, action) if how is not None else None,
     )
@@ -184,6 +186,8 @@ def judge_disk(host: str, facts: HostFacts, *, fresh: bool) -> Iterator[Finding]
     values = {"host": host, "free": f"{free / 1024:.1f}"}
     how = msg("Delete what you do not need on the server, or enlarge its disk.")
     fail, warn = (DISK_FAIL, DISK_WARN) if fresh else (0, 1024)
+    if not fresh and free < FULL_MB:
+        return  # The host itself says so, with what follows from it.
     if free < fail:
         text = msg("{host} has {free} GB free; the installation needs 3 GB.", **values)
         yield _finding(host, "disk", Status.FAILED, "disk-too-low", text, how=how)
@@ -220,11 +224,6 @@ def judge_small(host: str, facts: HostFacts) -> Iterator[Finding]:
             yield _finding(host, aspect, Status.FAILED, cause, text, how=how)
 
 
-def skew(facts: HostFacts, told: Told) -> float | None:
-    """Seconds the host's clock is ahead, taking the middle of the exchange as its moment."""
-    return None if facts.time is None else facts.time - (told.asked + told.answered) / 2
-
-
 def judge_locks(host: str, age: int) -> Iterator[Finding]:
     """Warns when the versions that this program installs were chosen over 90 days ago."""
     if age <= LOCK_DAYS:
@@ -237,31 +236,6 @@ def judge_locks(host: str, age: int) -> Iterator[Finding]:
     )
     how = msg("Get the newest version of matrix-assistant, then apply again.")
     yield _finding(host, "versions", Status.WARNING, "lock-old", text, how=how)
-
-
-def judge_clock(host: str, facts: HostFacts, told: Told) -> Iterator[Finding]:
-    """Warns over 30 s, fails over 5 minutes, beyond what the exchange itself may have taken."""
-    ahead = skew(facts, told)
-    if ahead is None:
-        return
-    off = max(0.0, abs(ahead) - (told.answered - told.asked) / 2)
-    values = {"host": host, "seconds": round(abs(ahead))}
-    how = msg(
-        "Compare both clocks with your phone. On the server, switch time synchronisation on:"
-        " timedatectl set-ntp true"
-    )
-    if off <= CLOCK_WARN:
-        text = msg("The clock of {host} agrees with this computer's.", host=host)
-        yield _finding(host, "clock", Status.OK, "", text)
-        return
-    if ahead > 0:
-        text = msg("The clock of {host} is {seconds} s ahead of this computer's.", **values)
-    else:
-        text = msg("The clock of {host} is {seconds} s behind this computer's.", **values)
-    if off > CLOCK_FAIL:
-        yield _finding(host, "clock", Status.FAILED, "clock-wrong", text, how=how)
-    else:
-        yield _finding(host, "clock", Status.WARNING, "clock-off", text, how=how)
 
 
 def judge_rights(host: str, facts: HostFacts) -> Iterator[Finding]:

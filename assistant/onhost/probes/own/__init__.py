@@ -1,0 +1,1 @@
+"""What a server of ours sees of itself: services, database, disks, settings, firewall."""

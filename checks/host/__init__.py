@@ -1,0 +1,1 @@
+"""What the servers tell about themselves: are they fit for it, and does what they run work?"""
