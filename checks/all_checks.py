@@ -8,6 +8,7 @@ from checks.dns.records import DnsCheck
 from checks.dns.zone import DnsServersCheck, DnsZoneCheck
 from checks.network.home_line import HomeCheck
 from checks.network.host import HostCheck
+from checks.network.line import LineCheck
 from checks.network.ports_after import PortsAfterCheck
 from checks.network.ports_before import PortsBeforeCheck
 from checks.network.reachability import ReachabilityCheck
@@ -27,6 +28,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     LinksCheck(),
     TlsCheck(),
     MatrixCheck(),
+    LineCheck(),
     ResolverCheck(),
 )
 """Every check, in the order in which people read the findings."""

@@ -34,6 +34,7 @@ CAUSES: Mapping[str, str] = {
     "host-unreachable": "The SSH port cannot be reached from this computer.",
     "ssh-refused": "The address answers but refuses connections to the SSH port.",
     "packets-lost": "Some attempts to connect failed while others went through.",
+    "congestion": "The line loses so many packets that connections are slow.",
     "line-slow": "The round trip to the host is very long.",
     "address-unknown": "The name of the host has no address.",
     # DNS.
@@ -46,6 +47,9 @@ CAUSES: Mapping[str, str] = {
     "resolver-silent": "A resolver did not answer.",
     "resolver-differs": "A resolver gives another answer than the domain's own servers.",
     "servers-silent": "The domain's own name servers could not be asked from here.",
+    "wildcard-leak": "A wildcard record answers for a name that must have no record.",
+    "anti-fraud": "A filter against fraud answers with its own address.",
+    "dns-faked-here": "A program at this place gives names made-up addresses (VPN or proxy).",
     "dns-forged": "Somebody on the way forges answers for the name.",
     "dns-intercepted": "All DNS questions are answered by something on the way.",
     "dyndns-stale": "The record of the home line says an address the line no longer has.",
@@ -69,6 +73,7 @@ CAUSES: Mapping[str, str] = {
     "address-blocked": "Answers to one place get lost while other places are served.",
     "port-intercepted": "Something else answers in the place of the host.",
     "service-not-listening": "The host can be reached, but nothing answers on the port.",
+    "vantage-proxied": "Something near this place answers in the name of every server.",
     "port-open": "A port answers publicly that must not.",
     # TLS.
     "tls-no-answer": "No TLS connection comes about.",
@@ -83,6 +88,8 @@ CAUSES: Mapping[str, str] = {
     "certificate-not-yet-valid": "The certificate is not valid yet: a clock is wrong.",
     "certificate-names": "The certificate is for other names.",
     "tls-intercepted": "Another certificate arrives than the server sends.",
+    "name-cut-sometimes": "Some connections that carry this name are cut, others pass.",
+    "address-greylisted": "Every encrypted connection to the address is cut, whatever its name.",
     "packets-too-large": "Packets of full size get lost on the way.",
     # Links between the hosts.
     "link-down": "The wrapped link between two hosts does not come about.",
@@ -109,6 +116,20 @@ CAUSES: Mapping[str, str] = {
 }
 """Slug to one plain sentence."""
 
+READ = frozenset(
+    {
+        # Read on the host itself, or on this computer.
+        "release-unsupported", "python-old", "memory-low", "memory-too-low", "disk-low",
+        "disk-too-low", "not-root", "apt-locked", "web-server-shared", "port-taken",
+        "foreign-synapse", "port-will-close", "synapse-down", "service-not-listening",
+        "tls-misconfigured", "server-record",
+        "device-record-missing", "device-record-wrong", "dyndns-silent", "dyndns-failing",
+        "link-expiring", "certificate-untrusted", "certificate-self-signed",
+        "certificate-expired", "certificate-expiring", "certificate-names",
+    }
+)  # fmt: skip
+"""The causes that can be certain: they are read on a host, not concluded from a network."""
+
 
 def conclude(
     check: str,
@@ -119,13 +140,19 @@ def conclude(
     summary: Message,
     *,
     why: Message | None = None,
-    confidence: Confidence = Confidence.CERTAIN,
+    confidence: Confidence,
     evidence: tuple[str, ...] = (),
     remedy: Remedy | None = None,
+    because: Finding | None = None,
 ) -> Finding:
-    """A finding; ``KeyError`` for a cause that is not documented above."""
+    """A finding; ``KeyError`` for a cause that is not documented above.
+
+    ``ValueError`` for one that calls itself certain of what no network can prove.
+    """
     if cause:
         CAUSES[cause]
+        if confidence is Confidence.CERTAIN and cause not in READ:
+            raise ValueError(f"{cause} cannot be certain: it is concluded, not read on a host")
     return Finding(
         check=check,
         subject=subject,
@@ -135,6 +162,7 @@ def conclude(
         summary=summary,
         why=why,
         confidence=confidence,
+        because=None if because is None else because.key,
         evidence=tuple(clean_line(line) for line in evidence),
         remedy=remedy,
     )

@@ -30,7 +30,7 @@ def judge_record(
         f"{server}: {_shown(answer)}" for server, answer in (*own.items(), *resolvers.items())
     )
     told = [answer for answer in own.values() if answer.told]
-    sure = Confidence.CERTAIN
+    sure = Confidence.HIGH
     if not told:
         told = [answer for answer in resolvers.values() if answer.told]
         sure = Confidence.MEDIUM
@@ -46,6 +46,7 @@ def judge_record(
                     Mender.YOU,
                     msg("Check that this computer is online and may ask name servers (port 53)."),
                 ),
+                sure=Confidence.MEDIUM,
             ),
         )
     found = {answer.values for answer in told}
@@ -123,6 +124,7 @@ def judge_resolvers(
                 how=remedy(
                     Mender.NOBODY, msg("Nothing to do: other resolvers were asked as well.")
                 ),
+                sure=Confidence.MEDIUM,
             )
         elif answer.values != wanted and wanted in answer.several:
             yield _say(
@@ -180,7 +182,7 @@ def judge_system(
     lines = (f"{vantage}: {', '.join(addresses) or how}",)
     if answered and found and found <= wanted:
         text = msg("{vantage} finds {name}.", **values)
-        return (_say(subject, Status.OK, "", text, lines, vantage=vantage),)
+        return (_say(subject, Status.OK, "", text, lines, vantage=vantage, sure=Confidence.HIGH),)
     if not answered and how != "no-such-name":
         return (
             _say(
@@ -190,6 +192,7 @@ def judge_system(
                 msg("The resolver of {vantage} gave no answer for {name}.", **values),
                 lines,
                 vantage=vantage,
+                sure=Confidence.MEDIUM,
             ),
         )
     return (
@@ -279,7 +282,7 @@ def _say(
     *,
     vantage: str = THIS_COMPUTER,
     why: Message | None = None,
-    sure: Confidence = Confidence.CERTAIN,
+    sure: Confidence,
     how: Remedy | None = None,
 ) -> Finding:
     return conclude(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assistant.findings.model import Finding, Mender, Status
+from assistant.findings.model import Confidence, Finding, Mender, Status
 from assistant.findings.probes import Told
 from assistant.setup.model import Role, Setup
 from assistant.text import Message, msg
@@ -56,6 +56,7 @@ class HostCheck(Check):
                     "facts-missing",
                     msg("{host} could not be asked about itself.", host=name),
                     evidence=(context.no_facts.get(name, ""),),
+                    confidence=Confidence.LOW,
                 )
             return
         facts = read_facts(told.facts)
@@ -106,7 +107,13 @@ def _finding(
         summary,
         evidence=(evidence,) if evidence else (),
         remedy=remedy(who, how, action) if how is not None else None,
+        confidence=_sure(cause),
     )
+
+
+def _sure(cause: str) -> Confidence:
+    """What a host says of itself is so; its clock is only compared with one other."""
+    return Confidence.MEDIUM if cause.startswith("clock") else Confidence.CERTAIN
 
 
 def judge_release(host: str, facts: HostFacts) -> Finding:

@@ -120,6 +120,7 @@ def _question(aspect: str, ask: Ask, way: Way) -> Probe:
         "url": f"https://{way.name}{port}{ask.path}",
         "address": way.address,
         "method": ask.method,
+        "follow": ask.at_server,
     }
     if ask.body:
         fields.update(body=ask.body, headers={"Content-Type": "application/json"})

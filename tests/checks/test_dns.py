@@ -146,7 +146,7 @@ def test_the_remedy_holds_the_line_to_copy_or_the_seconds_to_wait() -> None:
     stale = judge_record(MUST, {"192.0.2.1": has(ADDRESS)}, {"1.1.1.1": has(OLD, ttl=77)})[1]
     assert stale.remedy is not None and "77 seconds" in str(stale.remedy.text)
     unsure = judge_record(MUST, {}, {"1.1.1.1": NONE})[0]
-    assert (missing.confidence.value, unsure.confidence.value) == ("certain", "medium")
+    assert (missing.confidence.value, unsure.confidence.value) == ("high", "medium")
 
 
 @pytest.mark.parametrize(

@@ -37,13 +37,13 @@ def has(*values: str, ttl: int = 60) -> Answer:
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
-        ([NONE, has()], ("ok", "", "certain")),
-        ([NONE, SILENT], ("ok", "", "certain")),
+        ([NONE, has()], ("ok", "", "high")),
+        ([NONE, SILENT], ("ok", "", "high")),
         ([has(INSIDE), NONE], ("failed", "record-present", "medium")),
         ([has(INSIDE), has(INSIDE)], ("failed", "record-present", "high")),
         ([Answer(rcode="NOERROR", several=(frozenset({OLD}),)), NONE],
          ("failed", "record-present", "medium")),
-        ([SILENT, SILENT], ("unknown", "resolver-silent", "certain")),
+        ([SILENT, SILENT], ("unknown", "resolver-silent", "medium")),
     ],
 )  # fmt: skip
 def test_absence_as_a_host_sees_it(answers: list[Answer], expected: tuple[str, str, str]) -> None:
