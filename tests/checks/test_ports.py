@@ -24,7 +24,7 @@ NO_ROUTE = measured(error="unreachable", connected=False)
 PASSES = (measured(connected=True),)
 FAILS = (measured(error="timeout", connected=False),)
 CAME = Visitor(443, "198.51.100.1", "answered")
-HALF = Visitor(443, "198.51.100.1", "half-open")
+HALF = Visitor(443, "198.51.100.2", "half-open")
 
 
 @pytest.mark.parametrize(

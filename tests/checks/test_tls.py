@@ -118,7 +118,7 @@ HELLO = measured(kind="tls", connected=True)
         ([FORGED] * 3, [HELLO], RIGHT, "failed", "tls-intercepted"),
         ([RENEWED] * 3, [HELLO], RIGHT, "unknown", "undecided"),
         ([RESET] * 3, [REFUSED], RIGHT, "unknown", "undecided"),
-        ([REFUSED] * 3, [HELLO], RIGHT, "unknown", "undecided"),
+        ([REFUSED] * 3, [HELLO], RIGHT, "unknown", "tls-no-answer"),
         ([RESET] * 3, [HELLO], RIGHT, "failed", "name-filtered"),
         ([RESET] * 3, [HELLO], None, "failed", "name-filtered"),
         ([RESET] * 3, [RESET], RIGHT, "unknown", "undecided"),
@@ -194,7 +194,7 @@ def test_where_no_connection_comes_about_no_name_is_tried() -> None:
 
 def test_a_place_whose_clock_or_authorities_are_wrong_does_not_condemn_a_certificate() -> None:
     old = shown(leaf(NAME, now=datetime.now(UTC)), "tls-verify", 10)
-    mine = measured(kind="tls", connected=True, **RIGHT.data)
+    mine = measured(kind="tls", **RIGHT.data)
     seen = {"inside": Hellos((mine,) * 3), THIS_COMPUTER: Hellos((old,) * 3)}
     found = {f.vantage: f for f in judge_hellos("outside", NAME, ADDRESS, seen, None)}
     assert found["inside"].status is Status.OK
