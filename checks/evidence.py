@@ -165,8 +165,12 @@ def blocked(trials: Collection[Trial]) -> bool | None:
 
 
 def retransmitted(items: Iterable[Measurement]) -> tuple[int, int]:
-    """Packets with content that were sent, and how many of them were repeats."""
-    counts = [(item.data.get("sent"), item.data.get("again")) for item in items]
+    """Packets with content that were sent, and how many of them were repeats.
+
+    On connections that stood: what goes to a closed port is repeated however good the line is.
+    """
+    stood = [item.data for item in items if item.data.get("connected")]
+    counts = [(data.get("sent"), data.get("again")) for data in stood]
     known = [(a, b) for a, b in counts if isinstance(a, int) and isinstance(b, int)]
     return sum(a for a, _ in known), sum(b for _, b in known)
 

@@ -144,10 +144,12 @@ def test_three_tries_are_enough_up_to_a_fifth_lost() -> None:
 def test_the_loss_of_a_line_follows_from_what_was_sent_twice() -> None:
     def counted(sent: int, again: int) -> Measurement:
         return Measurement(vantage="v", probe="p", kind="tcp", ok=True,
-                           data={"sent": sent, "again": again})  # fmt: skip
+                           data={"connected": True, "sent": sent, "again": again})  # fmt: skip
 
     assert loss_share([counted(81, 0), counted(19, 19)]) == pytest.approx(0.1)
-    assert loss_share([counted(10, 0)]) == 0 and loss_share(tries("ok")) == 0
+    shut = Measurement(vantage="v", probe="p", kind="tcp", ok=False, error="timeout",
+                       data={"connected": False, "sent": 3, "again": 3})  # fmt: skip
+    assert loss_share([counted(10, 0), shut]) == 0 and loss_share(tries("ok")) == 0
 
 
 some = st.lists(st.sampled_from(sorted(KINDS)), max_size=6).map(lambda kinds: tries(*kinds))

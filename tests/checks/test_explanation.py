@@ -151,5 +151,5 @@ def test_no_rule_leaves_out_how_sure_it_is() -> None:
      (60, 20, ["congestion"])],
 )  # fmt: skip
 def test_a_line_that_loses_much_is_named(sent: int, again: int, cause: list[str]) -> None:
-    item = measured(address=FOUR, sent=sent, again=again)
+    item = measured(address=FOUR, connected=True, sent=sent, again=again)
     assert [f.cause for f in judge_loss("outside", THIS_COMPUTER, [item])] == cause

@@ -239,10 +239,11 @@ def test_a_client_certificate_opens_a_link_and_none_does_not(authority: Path) ->
         "certificate": str(authority / "client.pem"),
         "key": str(authority / "client.key"),
     }
-    with tls_server(authority, client=True) as port:
-        way = {"host": "127.0.0.1", "port": port, "sni": "", "settle": True, "timeout": 6}
+    with tls_server(authority, client=True, reply=b"through ") as port:
+        asked = base64.b64encode(b"?").decode()
+        way = {"host": "127.0.0.1", "port": port, "sni": "", "send": asked, "read": 9, "timeout": 6}
         good = one("tls", **way, **ours)
-        assert good["ok"] and good["data"]["der"]
+        assert good["ok"] and good["data"]["der"] and good["data"]["reply"]
         stranger = one("tls", **way, verify=False)
         assert not stranger["ok"] and stranger["error"] in ("tls-handshake", "closed", "reset")
         public = one("tls", **way)
