@@ -62,6 +62,34 @@ def judge_record(
     )
 
 
+def while_forged(found: Finding) -> Finding:
+    """What is said of a record where answers are forged: nothing sure, whatever it looks like."""
+    if found.status is Status.OK or found.cause not in _FROM_ANSWERS:
+        return found
+    name = found.subject.split(" ")[0]
+    return found.model_copy(
+        update={
+            "status": Status.UNKNOWN,
+            "cause": "undecided",
+            "confidence": Confidence.LOW,
+            "summary": msg("Answers about {name} are forged on the way here, so its record is not"
+                           " known.", name=name),
+            "why": None,
+            "remedy": remedy(
+                Mender.YOU,
+                msg("Look at the record at your DNS company, or check from another network: that"
+                    " would decide it."),
+            ),
+        }
+    )  # fmt: skip
+
+
+_FROM_ANSWERS = (
+    "record-wrong", "record-missing", "record-present", "servers-differ", "record-stale",
+    "resolver-differs", "dyndns-stale",
+)  # fmt: skip
+
+
 def _not_as_wanted(
     record: Record,
     subject: str,
@@ -143,7 +171,8 @@ def judge_resolvers(
                 "record-stale",
                 msg("{server} still has an old answer for {name}.", **values),
                 lines,
-                sure=Confidence.HIGH,
+                # A made-up answer has a lifetime too.
+                sure=Confidence.MEDIUM,
                 how=remedy(
                     Mender.NOBODY, msg("Wait {seconds} seconds, then check again.", **values)
                 ),

@@ -180,7 +180,13 @@ def test_in_option_3_one_public_record_is_a_failure_at_every_place_that_sees_it(
     }
     check, seen = DnsCheck(), of_option(3, subjects=(INSIDE_NAME, OUTSIDE_NAME))
     found_at = {
-        (check.id, vantage): tuple(answered(check.probes(seen, vantage), known, own=True))
+        (check.id, vantage): tuple(
+            answered(
+                [p for p in check.probes(seen, vantage) if not p.id.endswith(" forging")],
+                known,
+                own=True,
+            )
+        )
         for vantage in seen.vantages
     }
     found = check.judge(of_option(3, subjects=seen.subjects, measured=found_at))
