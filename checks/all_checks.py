@@ -9,6 +9,7 @@ from checks.dns.zone import DnsServersCheck, DnsZoneCheck
 from checks.host.fitness import HostCheck
 from checks.host.running import RunningCheck
 from checks.network.home_line import HomeCheck
+from checks.network.line import LineCheck
 from checks.network.login import LoginCheck
 from checks.network.ports_after import PortsAfterCheck
 from checks.network.ports_before import PortsBeforeCheck
@@ -33,6 +34,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     LinksCheck(),
     TlsCheck(),
     MatrixCheck(),
+    LineCheck(),
     ResolverCheck(),
 )
 """Every check, in the order in which people read the findings."""

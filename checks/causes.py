@@ -74,6 +74,7 @@ CAUSES: Mapping[str, str] = {
     "host-unreachable": "The SSH port cannot be reached from this computer.",
     "ssh-refused": "The address answers but refuses connections to the SSH port.",
     "packets-lost": "Some attempts to connect failed while others went through.",
+    "congestion": "The line loses so many packets that connections are slow.",
     "line-slow": "The round trip to the host is very long.",
     "address-unknown": "The name of the host has no address.",
     # DNS.
@@ -86,6 +87,8 @@ CAUSES: Mapping[str, str] = {
     "resolver-silent": "A resolver did not answer.",
     "resolver-differs": "A resolver gives another answer than the domain's own servers.",
     "servers-silent": "The domain's own name servers could not be asked from here.",
+    "wildcard-leak": "A wildcard record answers for a name that must have no record.",
+    "anti-fraud": "A filter against fraud answers with its own address.",
     "dns-forged": "Somebody on the way forges answers for the name.",
     "dns-intercepted": "All DNS questions are answered by something on the way.",
     "dyndns-stale": "The record of the home line says an address the line no longer has.",
@@ -123,6 +126,8 @@ CAUSES: Mapping[str, str] = {
     "certificate-not-yet-valid": "The certificate is not valid yet: a clock is wrong.",
     "certificate-names": "The certificate is for other names.",
     "tls-intercepted": "Another certificate arrives than the server sends.",
+    "name-cut-sometimes": "Some connections that carry this name are cut, others pass.",
+    "address-greylisted": "Every encrypted connection to the address is cut, whatever its name.",
     "packets-too-large": "Packets of full size get lost on the way.",
     # Links between the hosts.
     "link-down": "The wrapped link between two hosts does not come about.",
@@ -149,6 +154,30 @@ CAUSES: Mapping[str, str] = {
 }
 """Slug to one plain sentence."""
 
+READ = frozenset(
+    {
+        # Read on the host itself, or on this computer.
+        "release-unsupported", "python-old", "memory-low", "memory-too-low", "disk-low",
+        "disk-too-low", "not-root", "apt-locked", "web-server-shared", "port-taken",
+        "foreign-synapse", "port-will-close", "synapse-down", "service-not-listening",
+        "tls-misconfigured", "server-record",
+        "device-record-missing", "device-record-wrong", "dyndns-silent", "dyndns-failing",
+        "certificate-missing", "certificate-not-reloaded", "config-changed-by-hand",
+        "config-missing", "config-not-applied", "config-rights", "database-down",
+        "database-failing", "database-read-only", "disk-full", "disk-read-only",
+        "federation-address-refused", "federation-elsewhere", "federation-list-wrong",
+        "firewall-blocks", "firewall-missing", "firewall-rule-missing", "hosts-record-missing",
+        "hosts-record-wrong", "inodes-full", "lock-old", "login-fails", "memory-exhausted",
+        "service-down", "service-restarting", "synapse-hangs", "unit-masked", "clock-wrong",
+        "clock-off", "clocks-disagree",
+        # What the login itself told: the key that was shown, the answer to the password.
+        "host-key-changed", "login-refused", "login-useless", "jump-lost",
+        "link-expiring", "certificate-untrusted", "certificate-self-signed",
+        "certificate-expired", "certificate-expiring", "certificate-names",
+    }
+)  # fmt: skip
+"""The causes that can be certain: they are read on a host, not concluded from a network."""
+
 
 def conclude(
     check: str,
@@ -159,13 +188,19 @@ def conclude(
     summary: Message,
     *,
     why: Message | None = None,
-    confidence: Confidence = Confidence.CERTAIN,
+    confidence: Confidence,
     evidence: tuple[str, ...] = (),
     remedy: Remedy | None = None,
+    because: Finding | None = None,
 ) -> Finding:
-    """A finding; ``KeyError`` for a cause that is not documented above."""
+    """A finding; ``KeyError`` for a cause that is not documented above.
+
+    ``ValueError`` for one that calls itself certain of what no network can prove.
+    """
     if cause:
         CAUSES[cause]
+        if confidence is Confidence.CERTAIN and cause not in READ:
+            raise ValueError(f"{cause} cannot be certain: it is concluded, not read on a host")
     return Finding(
         check=check,
         subject=subject,
@@ -175,6 +210,7 @@ def conclude(
         summary=summary,
         why=why,
         confidence=confidence,
+        because=None if because is None else because.key,
         evidence=tuple(clean_line(line) for line in evidence),
         remedy=remedy,
     )

@@ -84,6 +84,16 @@ class Context:
         """Every place a host is seen from: this computer and the other hosts."""
         return (THIS_COMPUTER, *(name for name in self.host_names if name != host))
 
+    def shut(self, vantage: str, host: str, port: int, address: str) -> Finding | None:
+        """What says that a place gets no connection to a port, so that more tries are pointless."""
+        subject = f"{host} tcp/{port} {address}"
+        for item in self.findings:
+            about = item.check in ("ports-before", "ports-after") and item.subject == subject
+            bad = item.status in (Status.FAILED, Status.UNKNOWN)
+            if about and bad and item.vantage == vantage:
+                return item
+        return None
+
     def problem(self, checks: tuple[str, ...], subject: str) -> Finding | None:
         """The first finding that says a subject is not all right from anywhere, or None."""
         about = [

@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
 from assistant.common.errors import AssistantError
-from assistant.findings.model import THIS_COMPUTER, Finding, Measurement, Status
-from assistant.findings.probes import Listening, Probe, Told, Vantage, Visitor
+from assistant.findings.model import THIS_COMPUTER, Confidence, Finding, Measurement, Status
+from assistant.findings.probes import Listening, Probe, Told, Vantage, Visitor, longest
 from assistant.findings.vantages import LostVantage
 from assistant.plan.model import Plan
 from assistant.setup.model import Setup
@@ -22,6 +22,7 @@ from assistant.text import Message, msg
 from checks.all_checks import ALL_CHECKS
 from checks.causes import conclude
 from checks.check import Check, Context, Listener, Phase
+from checks.explanation import fold
 
 MARGIN = 3.0
 """Seconds a batch gets beyond its longest probe."""
@@ -169,12 +170,11 @@ class _Runner:
         for job in jobs:
             for listener in job.listeners:
                 wanted.setdefault(listener.host, []).append(listener.port)
-        longest = max(
-            (probe.longest for job in jobs for batch in job.probes.values() for probe in batch),
-            default=0.0,
+        patience = max(
+            (longest(batch) for job in jobs for batch in job.probes.values()), default=0.0
         )
         async with AsyncExitStack() as stack:
-            opened = await self.open(stack, wanted, longest)
+            opened = await self.open(stack, wanted, patience)
             async with asyncio.TaskGroup() as group:
                 names = {name for job in jobs for name, batch in job.probes.items() if batch}
                 tasks = {name: group.create_task(self.batch(name, jobs)) for name in names}
@@ -192,7 +192,7 @@ class _Runner:
                 await self.judge(job, {}, facts)
 
     async def open(
-        self, stack: AsyncExitStack, wanted: Mapping[str, list[int]], longest: float
+        self, stack: AsyncExitStack, wanted: Mapping[str, list[int]], patience: float
     ) -> dict[str, Listening]:
         """Open all listeners side by side; a host that cannot is noted as lost."""
         opened: dict[str, Listening] = {}
@@ -200,7 +200,7 @@ class _Runner:
 
         async def one(host: str, ports: list[int]) -> None:
             vantage = by_host[host]
-            seconds = min(MAX_BATCH, longest + 2 * MARGIN)
+            seconds = min(MAX_BATCH, patience + 2 * MARGIN)
             holder = vantage.listen(sorted(set(ports)), self.state.base.nonce, seconds)
             try:
                 opened[host] = await holder.__aenter__()
@@ -223,8 +223,9 @@ class _Runner:
             for probe in job.probes.get(name, ()):
                 sent = f"{job.check.id}/{probe.id}"
                 origin[sent] = (job.check.id, probe.id)
-                probes.append(replace(probe, id=sent))
-        deadline = min(MAX_BATCH, max(probe.longest for probe in probes) + MARGIN)
+                after = tuple(f"{job.check.id}/{item}" for item in probe.after_failure)
+                probes.append(replace(probe, id=sent, after_failure=after))
+        deadline = min(MAX_BATCH, longest(probes) + MARGIN)
         try:
             async with asyncio.timeout(deadline + FACTS_TIME):
                 found = await self.vantages[name].measure(probes, deadline)
@@ -272,7 +273,7 @@ async def run_checks(
     report: Report | None = None,
     checks: Sequence[Check] = ALL_CHECKS,
 ) -> tuple[Finding, ...]:
-    """Measure and conclude; the findings in the order of the checks.
+    """Measure and conclude; the findings in the order of the checks, consequences folded.
 
     ``only`` names checks to run again; the ``previous`` findings of the others are kept and
     returned with the new ones. ``report`` is told of every new finding at once. Never raises for
@@ -307,7 +308,7 @@ async def run_checks(
                 await asyncio.wait([facts])
             await runner.stage(stage, facts)
     order = {check.id: number for number, check in enumerate(checks)}
-    return tuple(sorted(state.findings, key=lambda item: order.get(item.check, len(order))))
+    return fold(sorted(state.findings, key=lambda item: order.get(item.check, len(order))))
 
 
 def _reason(problem: BaseException) -> str:
@@ -331,16 +332,27 @@ def _held_back(
             subject=subject,
             earlier=titles.get(problem.check, problem.check),
         ),
+        because=problem,
+        confidence=Confidence.LOW,
     )
 
 
 def _no_vantage(check: Check, name: str, reason: str | None) -> Finding:
     if reason is None:
         summary = msg("Not tried from {vantage}: there is no connection to it.", vantage=name)
-        return conclude(check.id, name, name, Status.SKIPPED, "no-vantage", summary)
+        return conclude(
+            check.id, name, name, Status.SKIPPED, "no-vantage", summary, confidence=Confidence.LOW
+        )
     summary = msg("Measuring from {vantage} broke off, so nothing is known.", vantage=name)
     return conclude(
-        check.id, name, name, Status.UNKNOWN, "vantage-lost", summary, evidence=(reason,)
+        check.id,
+        name,
+        name,
+        Status.UNKNOWN,
+        "vantage-lost",
+        summary,
+        evidence=(reason,),
+        confidence=Confidence.LOW,
     )
 
 
@@ -353,4 +365,5 @@ def _broke(check: Check, problem: BaseException) -> Finding:
         "check-broke",
         msg("This check broke, which says nothing about your servers. Please report it."),
         evidence=(f"{type(problem).__name__} in {check.id}",),
+        confidence=Confidence.LOW,
     )

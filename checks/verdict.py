@@ -20,6 +20,16 @@ def by_urgency(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.status)))
 
 
+def with_consequences(
+    findings: Iterable[Finding],
+) -> tuple[tuple[Finding, tuple[Finding, ...]], ...]:
+    """The findings that stand on their own, the worst first, each with what follows from it."""
+    ordered = by_urgency(findings)
+    known = {item.key for item in ordered}
+    roots = [item for item in ordered if item.because not in known]
+    return tuple((root, tuple(f for f in ordered if f.because == root.key)) for root in roots)
+
+
 def ready_to_apply(findings: Sequence[Finding]) -> tuple[bool, tuple[Finding, ...]]:
     """Whether an apply may start, and the findings that stand in its way.
 

@@ -168,6 +168,7 @@ async def _checked(task: Job, connections: Connections, phase: str) -> tuple[Fin
         report=out.finding,
     )
     task.save(setup)
+    out.diagnosis(findings)
     out.json({"phase": phase, "findings": [finding_json(f) for f in findings]})
     return findings
 

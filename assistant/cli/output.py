@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -89,6 +89,21 @@ class Output:
         if self._status_shown:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
             self._status_shown = False
+
+    def diagnosis(self, findings: Sequence[Finding]) -> None:
+        """What is wrong once more, with what follows from it folded under it."""
+        bad = (Status.FAILED, Status.WARNING, Status.UNKNOWN)
+        known = {item.key for item in findings}
+        roots = [f for f in findings if f.status in bad and f.because not in known]
+        if not any(item.because in known for item in findings):
+            return
+        self.say(msg("What is behind it:"))
+        for root in sorted(roots, key=lambda item: bad.index(item.status)):
+            self.finding(root)
+            follows = sum(item.because == root.key for item in findings)
+            if follows:
+                text = msg("(findings that follow from this: {count})", count=follows)
+                self.say(f"             {self.words(text)}")
 
     def finding(self, finding: Finding) -> None:
         """One finding, with its reason and remedy when it is not fine."""
@@ -218,6 +233,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "status": finding.status.value,
         "cause": finding.cause,
         "confidence": finding.confidence.value,
+        "because": list(finding.because) if finding.because else None,
         "summary": str(finding.summary),
         "remedy": str(finding.remedy.text) if finding.remedy else "",
         "who": finding.remedy.who.value if finding.remedy else "",

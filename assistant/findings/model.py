@@ -83,7 +83,9 @@ class Finding(Frozen):
     """A conclusion about one subject seen from one vantage.
 
     ``check`` and ``cause`` are stable identifiers (lower case, dashes); ``cause`` is ``""`` when
-    all is well. ``evidence`` is raw text for an expert, already cleaned of control characters.
+    all is well. ``confidence`` is how sure that is: ``certain`` only for what was read on the host
+    itself or proven by a nonce. ``because`` is the key of the finding that this one follows from.
+    ``evidence`` is raw text for an expert, already cleaned of control characters.
     """
 
     check: str
@@ -93,7 +95,8 @@ class Finding(Frozen):
     cause: str = ""
     summary: Message
     why: Message | None = None
-    confidence: Confidence = Confidence.CERTAIN
+    confidence: Confidence
+    because: tuple[str, str, str] | None = None
     evidence: tuple[str, ...] = ()
     remedy: Remedy | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,7 +21,9 @@ class Probe:
 
     ``timeout`` (seconds) counts for each of ``repeat`` attempts, with ``pause`` seconds between
     them and ``delay`` seconds before the first. ``control_of`` names the probe this one is the
-    control for: the same path at the same time, without what is under suspicion.
+    control for: the same path at the same time, without what is under suspicion. ``lane``,
+    ``until_ok``, ``gate`` and ``after_failure`` (ids) order probes on one path
+    (assistant.onhost.probes.batch).
     """
 
     id: str
@@ -32,6 +34,10 @@ class Probe:
     pause: float = 0.0
     delay: float = 0.0
     control_of: str = ""
+    lane: str = ""
+    until_ok: bool = False
+    gate: bool = False
+    after_failure: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As sent to the program that measures."""
@@ -43,12 +49,25 @@ class Probe:
             "repeat": self.repeat,
             "pause": self.pause,
             "delay": self.delay,
+            "lane": self.lane,
+            "until_ok": self.until_ok,
+            "gate": self.gate,
+            "after_failure": list(self.after_failure),
         }
 
     @property
     def longest(self) -> float:
         """Seconds it can take at most."""
         return self.delay + self.repeat * self.timeout + (self.repeat - 1) * self.pause
+
+
+def longest(probes: Iterable[Probe]) -> float:
+    """Seconds a batch can take at most: its longest probe or lane."""
+    lanes: dict[str, float] = {}
+    for number, probe in enumerate(probes):
+        lane = probe.lane or f"\0{number}"
+        lanes[lane] = lanes.get(lane, 0.0) + probe.longest
+    return max(lanes.values(), default=0.0)
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ def judge_names(
     if wrong:
         text = msg("The private resolver on {host} gives {vantage} a wrong address for {names}.",
                    names=", ".join(wrong), **values)  # fmt: skip
-        yield say(Status.FAILED, "private-wrong", text, _apply(), Confidence.CERTAIN)
+        yield say(Status.FAILED, "private-wrong", text, _apply(), Confidence.HIGH)
     elif mute:
         text = msg("The private resolver on {host} does not answer {vantage} ({way}).", **values)
         how = remedy(
@@ -195,10 +195,13 @@ def judge_strange(host: str, vantage: str, answers: dict[str, Answer]) -> Iterat
             why=msg("Strangers find such servers within hours and use them for attacks."),
             evidence=lines,
             remedy=_apply(),
+            confidence=Confidence.HIGH,
         )
     elif any(answer.rcode == "REFUSED" for answer in answers.values()):
         text = msg("The private resolver on {host} answers nobody about other names.", **values)
-        yield conclude("resolver", subject, vantage, Status.OK, "", text)
+        yield conclude(
+            "resolver", subject, vantage, Status.OK, "", text, confidence=Confidence.HIGH
+        )
 
 
 def _apply() -> Remedy:

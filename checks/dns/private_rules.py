@@ -74,7 +74,7 @@ def judge_absence(
         )  # fmt: skip
     elif told:
         text = msg("{vantage} finds {name} in no public DNS, as it should be.", **values)
-        yield conclude("dns", subject, vantage, Status.OK, "", text)
+        yield conclude("dns", subject, vantage, Status.OK, "", text, confidence=Confidence.HIGH)
     elif answers:
         yield conclude(
             "dns",
@@ -87,6 +87,7 @@ def judge_absence(
             remedy=remedy(
                 Mender.NOBODY, msg("Nothing to do: it was asked for from other places as well.")
             ),
+            confidence=Confidence.MEDIUM,
         )
 
 
@@ -100,7 +101,7 @@ def judge_server(
     subject = f"{name} on {vantage}"
     if found and found <= wanted:
         text = msg("{vantage} finds {name} where it must.", **values)
-        return conclude("dns", subject, vantage, Status.OK, "", text)
+        return conclude("dns", subject, vantage, Status.OK, "", text, confidence=Confidence.HIGH)
     return conclude(
         "dns",
         subject,
@@ -115,7 +116,7 @@ def judge_server(
             msg("Apply the setup again: it puts the names into the hosts file of {vantage}.",
                 **values),
             "apply",
-        ),
+        ), confidence=Confidence.CERTAIN,
     )  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def judge_device(name: str, wanted: frozenset[str], vantage: str, item: Measurem
     how = msg("Where apps are to find {name}, add to the hosts file:\n{line}", **values)
     if found and found <= wanted:
         text = msg("{vantage} finds {name}.", **values)
-        return conclude("dns", subject, vantage, Status.OK, "", text)
+        return conclude("dns", subject, vantage, Status.OK, "", text, confidence=Confidence.HIGH)
     if not found:
         return conclude(
             "dns",
@@ -143,7 +144,7 @@ def judge_device(name: str, wanted: frozenset[str], vantage: str, item: Measurem
             "device-record-missing",
             msg("{vantage} does not know {name}: it needs no record unless you use it for"
                 " Matrix.", **values),
-            remedy=remedy(Mender.YOU, how),
+            remedy=remedy(Mender.YOU, how), confidence=Confidence.CERTAIN,
         )  # fmt: skip
     return conclude(
         "dns",
@@ -154,6 +155,7 @@ def judge_device(name: str, wanted: frozenset[str], vantage: str, item: Measurem
         msg("{vantage} finds {found} for {name}: apps on it will not reach the server.", **values),
         evidence=(", ".join(addresses_of(item)),),
         remedy=remedy(Mender.YOU, how),
+        confidence=Confidence.CERTAIN,
     )
 
 
@@ -289,5 +291,5 @@ def _ttl(record: Record, own: Mapping[str, Answer]) -> Iterator[Finding]:
             Mender.YOU,
             msg("At the company where you manage {name}, set the TTL of this record to 60 (at most"
                 " {most}).", **values),
-        ),
+        ), confidence=Confidence.HIGH,
     )  # fmt: skip

@@ -24,7 +24,7 @@ from checks.dns.private_rules import (
     judge_server,
     wanted_at_home,
 )
-from checks.dns.rules import judge_forging, judge_record, judge_system
+from checks.dns.rules import judge_forging, judge_record, judge_system, while_forged
 from checks.dns.wire import Answer, ask, read
 from checks.dns.zone import base_name, names_of, own_servers, public_records, resolvers
 from checks.network.home_line import home, own_addresses, seen_address
@@ -104,6 +104,9 @@ class DnsCheck(Check):
             }
             asked = {s: self._answer(context, record, s) for s in resolvers(context)}
             about = self._about(context, record, own, asked)
+            # Two different answers to one question, or one from where nobody serves DNS.
+            if forged(own) or self._seen_forged(context, base_name(record.name)):
+                about = tuple(map(while_forged, about))
             right[record.name] = right.get(record.name, True) and about[0].status is Status.OK
             found.extend(about)
         found.extend(self._from_hosts(context))
@@ -111,6 +114,13 @@ class DnsCheck(Check):
         found.extend(self._systems(context, right))
         found.extend(self._forging(context))
         return tuple(found)
+
+    def _seen_forged(self, context: Context, name: str) -> bool:
+        """Whether somebody answers in the name of an address that serves no DNS."""
+        nobody = _no_dns_there(context)
+        asked = ((n, context.last(self.id, THIS_COMPUTER, f"{n} forging"))
+                 for n in (name, CONTROL_NAME))  # fmt: skip
+        return bool(nobody) and any(read(item, n, "A").told for n, item in asked)
 
     def _about(
         self,
@@ -194,6 +204,11 @@ class DnsCheck(Check):
                 _lines(control, nobody),
                 decided=bool(nobody),
             )
+
+
+def forged(answers: dict[str, Answer]) -> bool:
+    """Whether a server seems to have answered one question in two ways."""
+    return any(answer.several for answer in answers.values())
 
 
 def _hidden(records: tuple[Record, ...]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def judge_record(
         f"{server}: {_shown(answer)}" for server, answer in (*own.items(), *resolvers.items())
     )
     told = [answer for answer in own.values() if answer.told]
-    sure = Confidence.CERTAIN
+    sure = Confidence.HIGH
     if not told:
         told = [answer for answer in resolvers.values() if answer.told]
         sure = Confidence.MEDIUM
@@ -46,6 +46,7 @@ def judge_record(
                     Mender.YOU,
                     msg("Check that this computer is online and may ask name servers (port 53)."),
                 ),
+                sure=Confidence.MEDIUM,
             ),
         )
     found = {answer.values for answer in told}
@@ -59,6 +60,34 @@ def judge_record(
         _say(subject, Status.OK, "", good, lines, sure=sure),
         *judge_resolvers(record, subject, wanted, resolvers),
     )
+
+
+def while_forged(found: Finding) -> Finding:
+    """What is said of a record where answers are forged: nothing sure, whatever it looks like."""
+    if found.status is Status.OK or found.cause not in _FROM_ANSWERS:
+        return found
+    name = found.subject.split(" ")[0]
+    return found.model_copy(
+        update={
+            "status": Status.UNKNOWN,
+            "cause": "undecided",
+            "confidence": Confidence.LOW,
+            "summary": msg("Answers about {name} are forged on the way here, so its record is not"
+                           " known.", name=name),
+            "why": None,
+            "remedy": remedy(
+                Mender.YOU,
+                msg("Look at the record at your DNS company, or check from another network: that"
+                    " would decide it."),
+            ),
+        }
+    )  # fmt: skip
+
+
+_FROM_ANSWERS = (
+    "record-wrong", "record-missing", "record-present", "servers-differ", "record-stale",
+    "resolver-differs", "dyndns-stale",
+)  # fmt: skip
 
 
 def _not_as_wanted(
@@ -123,6 +152,7 @@ def judge_resolvers(
                 how=remedy(
                     Mender.NOBODY, msg("Nothing to do: other resolvers were asked as well.")
                 ),
+                sure=Confidence.MEDIUM,
             )
         elif answer.values != wanted and wanted in answer.several:
             yield _say(
@@ -141,7 +171,8 @@ def judge_resolvers(
                 "record-stale",
                 msg("{server} still has an old answer for {name}.", **values),
                 lines,
-                sure=Confidence.HIGH,
+                # A made-up answer has a lifetime too.
+                sure=Confidence.MEDIUM,
                 how=remedy(
                     Mender.NOBODY, msg("Wait {seconds} seconds, then check again.", **values)
                 ),
@@ -180,7 +211,7 @@ def judge_system(
     lines = (f"{vantage}: {', '.join(addresses) or how}",)
     if answered and found and found <= wanted:
         text = msg("{vantage} finds {name}.", **values)
-        return (_say(subject, Status.OK, "", text, lines, vantage=vantage),)
+        return (_say(subject, Status.OK, "", text, lines, vantage=vantage, sure=Confidence.HIGH),)
     if not answered and how != "no-such-name":
         return (
             _say(
@@ -190,6 +221,7 @@ def judge_system(
                 msg("The resolver of {vantage} gave no answer for {name}.", **values),
                 lines,
                 vantage=vantage,
+                sure=Confidence.MEDIUM,
             ),
         )
     return (
@@ -279,7 +311,7 @@ def _say(
     *,
     vantage: str = THIS_COMPUTER,
     why: Message | None = None,
-    sure: Confidence = Confidence.CERTAIN,
+    sure: Confidence,
     how: Remedy | None = None,
 ) -> Finding:
     return conclude(

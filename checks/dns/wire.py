@@ -12,7 +12,10 @@ from assistant.findings.model import Measurement
 from assistant.findings.probes import Probe
 
 LINGER = 0.4
-"""Seconds to wait for further answers after the first; a forged one comes before the real one."""
+"""Seconds to wait for further answers after the first of a resolver."""
+
+FORGED_AHEAD = 3.0
+"""The same for a domain's own servers: a forged answer may come that long before the real one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ def ask(
             "port": 53,
             "payload": base64.b64encode(wire).decode("ascii"),
             "wait": wait,
-            "linger": LINGER,
+            "linger": LINGER if recursive else FORGED_AHEAD,
             "resend": wait / 3,
         },
         timeout=wait + 1,

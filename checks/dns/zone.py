@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assistant.findings.model import THIS_COMPUTER, Finding, Mender, Status
+from assistant.findings.model import THIS_COMPUTER, Confidence, Finding, Mender, Status
 from assistant.findings.probes import Probe
 from assistant.plan.model import Record
 from assistant.text import msg
@@ -69,7 +69,17 @@ class DnsZoneCheck(Check):
             values = {"name": name, "servers": ", ".join(servers)}
             if servers:
                 text = msg("{name} is served by {servers}.", **values)
-                found.append(conclude(self.id, name, THIS_COMPUTER, Status.OK, "", text))
+                found.append(
+                    conclude(
+                        self.id,
+                        name,
+                        THIS_COMPUTER,
+                        Status.OK,
+                        "",
+                        text,
+                        confidence=Confidence.HIGH,
+                    )
+                )
             elif any(answer.told for answer in asked):
                 found.append(
                     conclude(
@@ -88,6 +98,7 @@ class DnsZoneCheck(Check):
                                 " registrar has switched its name servers on."
                             ),
                         ),
+                        confidence=Confidence.HIGH,
                     )
                 )
             else:
@@ -104,6 +115,7 @@ class DnsZoneCheck(Check):
                             Mender.YOU,
                             msg("Check that this computer is online, or set other resolvers."),
                         ),
+                        confidence=Confidence.MEDIUM,
                     )
                 )
         return tuple(found)

@@ -115,8 +115,8 @@ def judge_line(host: str, line: Line, *, before: bool) -> Iterator[Finding]:
         status: Status,
         cause: str,
         text: Message,
-        how: Remedy | None = None,
-        sure: Confidence = Confidence.CERTAIN,
+        how: Remedy | None,
+        sure: Confidence,
         why: Message | None = None,
     ) -> Finding:
         shown = line.evidence if cause else ()
@@ -141,7 +141,8 @@ def judge_line(host: str, line: Line, *, before: bool) -> Iterator[Finding]:
             msg("Nobody can connect to an address that several lines share."),
         )  # fmt: skip
     elif line.direct or line.wan:
-        yield say(Status.OK, "", msg("The line of {host} has the address {seen}.", **values))
+        yield say(Status.OK, "", msg("The line of {host} has the address {seen}.", **values),
+                  None, Confidence.HIGH)  # fmt: skip
     elif any(is_shared(stop) for stop in line.hops):
         yield say(
             Status.UNKNOWN,
@@ -163,6 +164,8 @@ def judge_line(host: str, line: Line, *, before: bool) -> Iterator[Finding]:
             "",
             msg("The line of {host} is seen as {seen}; the router does not tell its own address.",
                 **values),
+            None,
+            Confidence.MEDIUM,
         )  # fmt: skip
     if before and line.entered and line.entered != line.seen:
         yield conclude(
@@ -177,6 +180,7 @@ def judge_line(host: str, line: Line, *, before: bool) -> Iterator[Finding]:
                 Mender.YOU,
                 msg("Enter {seen} for {host}, or leave it: it is kept current later.", **values),
             ),
+            confidence=Confidence.HIGH,
         )
 
 
@@ -196,7 +200,8 @@ def judge_updates(host: str, item: Measurement) -> Finding:
         text = msg("{host} looked after its address {minutes} minutes ago for the last time.",
                    host=host, minutes=round(age / 60))  # fmt: skip
         return conclude("home", subject, host, Status.FAILED, "dyndns-silent", text,
-                        evidence=(f"state is {age:.0f} s old",), remedy=apply_)  # fmt: skip
+                        evidence=(f"state is {age:.0f} s old",), remedy=apply_,
+                        confidence=Confidence.CERTAIN)  # fmt: skip
     error = clean_line(str(state.get("error", "")))
     if state.get("failures") or error:
         text = msg("{host} could not update the records: {error}", host=host, error=error or "?")
@@ -205,9 +210,10 @@ def judge_updates(host: str, item: Measurement) -> Finding:
             " some minutes: the program tries again by itself."
         )
         return conclude("home", subject, host, Status.WARNING, "dyndns-failing", text,
-                        evidence=(error,), remedy=remedy(Mender.YOU, how))  # fmt: skip
+                        evidence=(error,), remedy=remedy(Mender.YOU, how),
+                        confidence=Confidence.CERTAIN)  # fmt: skip
     text = msg("{host} looks after its address.", host=host)
-    return conclude("home", subject, host, Status.OK, "", text)
+    return conclude("home", subject, host, Status.OK, "", text, confidence=Confidence.HIGH)
 
 
 def _state(item: Measurement) -> dict[str, object] | None:

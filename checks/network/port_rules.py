@@ -9,7 +9,7 @@ from assistant.findings.model import Confidence, Finding, Measurement, Mender, R
 from assistant.findings.probes import Visitor
 from assistant.text import Message, msg
 from checks.causes import conclude, remedy
-from checks.evidence import Trial, describe, trial
+from checks.evidence import TRIES, describe
 
 Values = Mapping[str, str | int]
 
@@ -33,6 +33,8 @@ class Sight:
     tries: tuple[Measurement, ...]
     control: tuple[Measurement, ...] = ()
     others_pass: bool = False
+    known_as: tuple[str, ...] = ()
+    """The addresses under which the host sees this place; empty when nobody knows."""
 
 
 def _answered(item: Measurement, nonce: str) -> bool:
@@ -74,7 +76,14 @@ def judge_port(
         alone=len(tried) < 2,
         # Visits that no place got an answer from.
         unanswered=max(0, arrived - sum(good.values())),
-        half_open=tuple(v.address for v in visitors if v.state == "half-open"),
+        # Every good handshake is half-open for one round trip.
+        half_open=tuple(
+            v.address
+            for v in visitors
+            if v.state == "half-open"
+            and (":" in v.address) == (":" in address)
+            and not any(w.state == "answered" and w.address == v.address for w in visitors)
+        ),
         nonce=nonce,
     )
     return tuple(_judge_from(vantage, sight, told) for vantage, sight in tried.items())
@@ -177,7 +186,7 @@ def _all_failed(sight: Sight, told: _Told, values: Values, say: Say) -> Finding:
 
 def _never_connected(sight: Sight, told: _Told, values: Values, say: Say) -> Finding:
     """No try got a connection."""
-    if told.half_open:
+    if any(address in sight.known_as for address in told.half_open):
         cause = "address-blocked" if told.reached else "answer-lost"
         return say(
             Status.FAILED,
@@ -201,9 +210,12 @@ def _never_connected(sight: Sight, told: _Told, values: Values, say: Say) -> Fin
             Confidence.HIGH,
             open_port(values),
         )
-    seen = trial(sight.tries, sight.control)
-    passes = seen is Trial.FAILS or (seen is Trial.NO_CONTROL and sight.others_pass)
-    if not passes or told.reached:
+    path = sight.others_pass or (
+        bool(sight.control) and all(item.data.get("connected") for item in sight.control)
+    )
+    # Somebody began a connection that never came about; without knowing who, it may be this place.
+    maybe_arrived = bool(told.half_open) and not sight.known_as
+    if not path or told.reached or maybe_arrived or len(sight.tries) < TRIES:
         return say(
             Status.UNKNOWN,
             "undecided",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assistant.findings.model import Finding, Status
+from assistant.findings.model import Confidence, Finding, Status
 from assistant.findings.probes import Probe
 from assistant.setup.home_ports import candidate_ports
 from assistant.setup.model import Host, Role
@@ -137,7 +137,7 @@ class PortsBeforeCheck(Check):
             if not self._heard(context, name):
                 summary = msg("Not tried: there is no connection to {host}.", host=name)
                 skipped = (self.id, name, name, Status.SKIPPED, "no-vantage", summary)
-                found.append(conclude(*skipped))
+                found.append(conclude(*skipped, confidence=Confidence.LOW))
                 continue
             spare = candidates(context, host)
             if not addresses(context, host):
@@ -161,6 +161,7 @@ class PortsBeforeCheck(Check):
                 "undecided",
                 msg("The port {port} of {host} could not be tried.", port=port, host=name),
                 evidence=(describe(unheard),),
+                confidence=Confidence.LOW,
             )
             return
         host = context.host(name)
@@ -186,6 +187,7 @@ class PortsBeforeCheck(Check):
                 tuple(context.got(self.id, vantage, f"{host.name} {port} {address}")),
                 tuple(context.got(self.id, vantage, f"{host.name} control {address}")),
                 _path_works(context, self.id, vantage, host.name, address, port),
+                _known_as(context, self.id, vantage),
             )
             for vantage in visitors_of(context, host, port)
         }
@@ -202,3 +204,16 @@ def _path_works(
         and item.probe.endswith(f" {address}")
         and item.probe != f"{name} {port} {address}"
     )
+
+
+def _known_as(context: Context, check: str, vantage: str) -> tuple[str, ...]:
+    """The addresses a place is seen under: its own as a host, and those listeners told it."""
+    own: tuple[str, ...] = ()
+    if vantage in context.host_names:
+        host = context.host(vantage)
+        own = tuple(item for item in (host.public_ipv4, host.public_ipv6) if item)
+    told = (
+        str(item.data.get("banner", "")).partition(context.nonce)[2].strip()
+        for item in context.measured.get((check, vantage), ())
+    )
+    return tuple(dict.fromkeys((*own, *(address for address in told if address))))

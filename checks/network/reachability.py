@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from statistics import median
 
 from assistant.findings.model import (
     THIS_COMPUTER,
@@ -87,8 +86,7 @@ def judge_line(host: str, address: str, found: Sequence[Measurement]) -> Finding
         status: Status,
         cause: str,
         text: Message,
-        *,
-        confidence: Confidence = Confidence.CERTAIN,
+        confidence: Confidence,
         remedy: Remedy | None = None,
     ) -> Finding:
         return conclude(
@@ -110,6 +108,7 @@ def judge_line(host: str, address: str, found: Sequence[Measurement]) -> Finding
                 Status.FAILED,
                 "address-unknown",
                 msg("{address} has no address, so {host} cannot be found.", **values),
+                Confidence.HIGH,
                 remedy=remedy(
                     Mender.YOU, msg("Use the IP address your provider shows for the server.")
                 ),
@@ -119,6 +118,7 @@ def judge_line(host: str, address: str, found: Sequence[Measurement]) -> Finding
                 Status.FAILED,
                 "ssh-refused",
                 msg("{address} answers but takes no SSH connection at this port.", **values),
+                Confidence.HIGH,
                 remedy=remedy(
                     Mender.YOU,
                     msg("Check the SSH port, and that the server has finished starting."),
@@ -137,8 +137,8 @@ def judge_line(host: str, address: str, found: Sequence[Measurement]) -> Finding
                 ),
             ),
         )
-    times = [float(item.data.get("connect_ms", 0)) for item in reached]
-    typical = round(median(times))
+    # A first packet that had to be repeated adds seconds which are no distance.
+    typical = round(min(float(item.data.get("connect_ms", 0)) for item in reached))
     if len(reached) < len(found):
         lost = len(found) - len(reached)
         return say(
@@ -162,9 +162,11 @@ def judge_line(host: str, address: str, found: Sequence[Measurement]) -> Finding
             Status.WARNING,
             "line-slow",
             msg("{host} answers after {ms} ms, which is slow.", host=host, ms=typical),
+            Confidence.HIGH,
             remedy=remedy(
                 Mender.PROVIDER,
                 msg("A server nearer to the people, or a premium route, is faster."),
             ),
         )
-    return say(Status.OK, "", msg("{host} answers after {ms} ms.", host=host, ms=typical))
+    good = msg("{host} answers after {ms} ms.", host=host, ms=typical)
+    return say(Status.OK, "", good, Confidence.HIGH)

@@ -51,8 +51,12 @@ class Way:
     @property
     def label(self) -> str:
         """What probes and findings call it: name and address, the port unless it is 443."""
-        end = "" if self.port == HTTPS else f":{self.port}"
-        return f"{self.name} {self.address}{end}"
+        return f"{self.name} {self.end}"
+
+    @property
+    def end(self) -> str:
+        """Where it leads, whatever the name: the address, the port unless it is 443."""
+        return self.address + ("" if self.port == HTTPS else f":{self.port}")
 
 
 def served(context: Context) -> tuple[Served, ...]:

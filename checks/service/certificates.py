@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from assistant.findings.model import Finding, Measurement, Mender, Remedy, Status
+from assistant.findings.model import Confidence, Finding, Measurement, Mender, Remedy, Status
 from assistant.text import Message, msg
 from checks.causes import conclude, remedy
 from checks.evidence import describe
@@ -80,8 +80,13 @@ def judge_certificate(
     name: str,
     item: Measurement,
     now: datetime | None = None,
+    *,
+    trusted_elsewhere: bool = False,
 ) -> Finding:
-    """A certificate that came: trusted, for the right name, valid for long enough?"""
+    """A certificate that came: trusted, for the right name, valid for long enough?
+
+    ``trusted_elsewhere``: another place was shown the same one and trusts it.
+    """
     leaf = read_certificate(item.data.get("der"))
     now = now or datetime.now(UTC)
     evidence = [describe(item)]
@@ -90,7 +95,15 @@ def judge_certificate(
         evidence.append(f"names={','.join(leaf.names)} issuer={leaf.issuer} end={leaf.end:%F}")
         values["days"] = (leaf.end - now).days
         values["issuer"] = leaf.issuer
-    status, cause, text, mend = _verdict(item, leaf, name, now, values)
+    verdict = _verdict(item, leaf, name, now, values)
+    status, cause, text, mend = verdict
+    sure = Confidence.HIGH
+    if trusted_elsewhere and not item.ok and cause in _OF_THE_PLACE:
+        # Trusted elsewhere, so this place's clock or list of authorities is the suspect.
+        status, cause, text, mend = _only_here(values)
+        sure = Confidence.LOW
+    elif cause == "certificate-incomplete":
+        sure = Confidence.MEDIUM
     return conclude(
         "tls",
         subject,
@@ -100,7 +113,24 @@ def judge_certificate(
         text,
         evidence=tuple(evidence) if cause else (),
         remedy=mend,
+        confidence=sure,
     )
+
+
+_OF_THE_PLACE = (
+    "certificate-expired", "certificate-not-yet-valid", "certificate-incomplete",
+    "certificate-untrusted",
+)  # fmt: skip
+
+
+def _only_here(values: Mapping[str, str | int]) -> Verdict:
+    text = msg("{vantage} does not trust a certificate of {name} that others trust.", **values)
+    how = msg(
+        "Look at the clock of {vantage}, and whether its system is up to date. If both are right,"
+        " something on its way opens connections: try from another network.",
+        **values,
+    )
+    return Status.UNKNOWN, "undecided", text, remedy(Mender.YOU, how)
 
 
 Verdict = tuple[Status, str, Message, Remedy | None]
@@ -115,7 +145,8 @@ def _verdict(
 ) -> Verdict:
     code = item.data.get("verify_code")
     failed = Status.FAILED
-    if code == _EXPIRED or (leaf is not None and leaf.end <= now):
+    # A place that accepted it has judged the dates by its own clock; ours may be wrong.
+    if code == _EXPIRED:
         text = msg("The certificate of {name} has expired.", **values)
         return failed, "certificate-expired", text, apply_again()
     if code == _NOT_YET:
@@ -138,7 +169,7 @@ def _verdict(
     if not item.ok:
         text = msg("{vantage} does not trust the certificate of {name}.", **values)
         return failed, "certificate-untrusted", text, apply_again()
-    if leaf is not None and leaf.end - now < SOON:
+    if leaf is not None and timedelta() < leaf.end - now < SOON:
         text = msg("The certificate of {name} ends in {days} days; renewing has failed.", **values)
         return Status.WARNING, "certificate-expiring", text, apply_again()
     return Status.OK, "", msg("The certificate of {name} is valid.", **values), None

@@ -5,7 +5,7 @@ them?
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
 from datetime import UTC, datetime, timedelta
 
 from assistant.findings.model import Confidence, Finding, Measurement, Mender, Remedy, Status
@@ -23,6 +23,9 @@ SOON = timedelta(days=15)
 """Certificates of links live 90 days and are renewed with a third of that left."""
 
 _TIMEOUT = 8.0
+
+_KNOCK = b"PROXY TCP4 127.0.0.1 127.0.0.1 9 9\r\nGET / HTTP/1.0\r\n\r\n"
+"""What the web server behind a link answers whoever gets through to it: it wanted TLS."""
 
 
 class LinksCheck(Check):
@@ -44,7 +47,8 @@ class LinksCheck(Check):
     def probes(self, context: Context, vantage: str) -> tuple[Probe, ...]:
         """Three hellos with our certificate, one without, none with a name; our certificate."""
         inside = context.setup.host(Role.INSIDE)
-        way = {"host": _address(inside), "port": LINK_PORT, "sni": "", "settle": True}
+        way = {"host": _address(inside), "port": LINK_PORT, "sni": "", "read": 64,
+               "send": base64.b64encode(_KNOCK).decode("ascii")}  # fmt: skip
         ours = {
             "authority": f"{LINK_FILES}/authority.pem",
             "certificate": f"{LINK_FILES}/certificate.pem",
@@ -69,7 +73,7 @@ class LinksCheck(Check):
                 found.append(judge_link(host, inside, tries, read_pem(text)))
             stranger = context.last(self.id, host, "stranger")
             if stranger is not None:
-                found.extend(judge_stranger(host, inside, stranger))
+                found.append(judge_stranger(host, inside, stranger, tries))
         return tuple(found)
 
 
@@ -98,7 +102,8 @@ def judge_link(
             text = msg("A certificate of the link from {host} to {inside} ends in {days} days;"
                        " renewing has failed.", **values)  # fmt: skip
             return conclude("links", subject, host, Status.WARNING, "link-expiring", text,
-                            evidence=evidence, remedy=_apply())  # fmt: skip
+                            evidence=evidence, remedy=_apply(),
+                            confidence=Confidence.CERTAIN)  # fmt: skip
         if len(good) < len(tries):
             text = msg("The wrapped link from {host} to {inside} works only sometimes.", **values)
             again = remedy(Mender.ISP, msg("The line loses packets. Try again at another time."))
@@ -106,7 +111,7 @@ def judge_link(
                             confidence=Confidence.MEDIUM, evidence=evidence,
                             remedy=again)  # fmt: skip
         text = msg("The wrapped link from {host} to {inside} works.", **values)
-        return conclude("links", subject, host, Status.OK, "", text)
+        return conclude("links", subject, host, Status.OK, "", text, confidence=Confidence.HIGH)
     errors = {item.error for item in tries}
     if errors & {"tls-verify"} or (own is not None and own.end <= now):
         text = msg("{host} and {inside} do not trust each other's certificates.", **values)
@@ -134,23 +139,31 @@ def judge_link(
                     evidence=evidence, remedy=_apply())  # fmt: skip
 
 
-def judge_stranger(host: str, inside: str, item: Measurement) -> Iterator[Finding]:
-    """The link without a certificate: nobody may get in."""
-    if item.ok:
-        yield conclude(
-            "links",
-            f"{inside} strangers",
-            host,
-            Status.FAILED,
-            "link-open",
-            msg("The link of {inside} lets in whoever comes, without a certificate.",
-                inside=inside),
-            evidence=(describe(item),),
-            remedy=_apply(),
-        )  # fmt: skip
-    elif item.data.get("connected") and item.error in ("closed", "tls-handshake"):
+def judge_stranger(
+    host: str, inside: str, item: Measurement, ours: tuple[Measurement, ...]
+) -> Finding:
+    """The link without a certificate: nobody may get in.
+
+    Open only where something answered from behind it. Closed only where the same question came
+    through with a certificate (``ours``) and was turned away without.
+    """
+    subject = f"{inside} strangers"
+    evidence = (describe(item),)
+    if item.ok and item.data.get("reply"):
+        text = msg("The link of {inside} lets in whoever comes, without a certificate.",
+                   inside=inside)  # fmt: skip
+        return conclude("links", subject, host, Status.FAILED, "link-open", text,
+                        confidence=Confidence.HIGH, evidence=evidence,
+                        remedy=_apply())  # fmt: skip
+    turned_away = item.data.get("connected") and item.error in ("closed", "reset", "tls-handshake")
+    if turned_away and any(tried.ok for tried in ours):
         text = msg("The link of {inside} lets no strangers in.", inside=inside)
-        yield conclude("links", f"{inside} strangers", host, Status.OK, "", text)
+        return conclude("links", subject, host, Status.OK, "", text, confidence=Confidence.HIGH)
+    text = msg("Whether the link of {inside} lets strangers in could not be told.", inside=inside)
+    how = msg("Check again once the link itself works: only then can the two be compared.")
+    return conclude("links", subject, host, Status.UNKNOWN, "undecided", text,
+                    confidence=Confidence.LOW, evidence=evidence,
+                    remedy=remedy(Mender.YOU, how))  # fmt: skip
 
 
 def _apply() -> Remedy:

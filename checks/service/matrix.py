@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from assistant.findings.model import THIS_COMPUTER, Finding, Status
+from assistant.findings.model import THIS_COMPUTER, Confidence, Finding, Status
 from assistant.findings.probes import Probe
 from assistant.setup.homeservers import Homeserver, homeserver_on, homeservers
 from assistant.text import msg
@@ -78,7 +78,8 @@ class MatrixCheck(Check):
                 Status.SKIPPED,
                 "earlier-problem",
                 msg("Not asked, because it cannot answer: {earlier}", earlier=known.summary),
-                confidence=known.confidence,
+                confidence=Confidence.HIGH,
+                because=known,
             )
             return
         names = Names(server.server_name, server.access_name, server.port)
@@ -159,6 +160,7 @@ def _question(aspect: str, ask: Ask, way: Way) -> Probe:
         "url": f"https://{way.name}{port}{ask.path}",
         "address": way.address,
         "method": ask.method,
+        "follow": ask.at_server,
     }
     if ask.body:
         fields.update(body=ask.body, headers={"Content-Type": "application/json"})

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from assistant.findings.model import THIS_COMPUTER, Finding, Mender, Remedy
+from assistant.findings.model import THIS_COMPUTER, Finding, Measurement, Mender, Remedy
 from assistant.findings.probes import Probe
+from assistant.setup.homeservers import homeservers
 from assistant.setup.model import Role
 from assistant.text import msg
 from checks.causes import remedy
 from checks.check import Check, Context
-from checks.evidence import TRIES
+from checks.evidence import TRIES, loss_share
 from checks.network.ways import Way, ways
-from checks.service.tls_rules import Hellos, judge_hellos, judge_itself
+from checks.service.tls_rules import Hellos, judge_hellos, judge_itself, not_tried
 
 _TIMEOUT = 8.0
-_BEFORE_REAL = 1.0
-_BEFORE_REAL_BEHIND_LARGE = 2.5
 
 
 class TlsCheck(Check):
@@ -37,35 +39,19 @@ class TlsCheck(Check):
         return tuple(dict.fromkeys([*(v for w in mine for v in w.vantages), *_servers(mine)]))
 
     def probes(self, context: Context, vantage: str) -> tuple[Probe, ...]:
-        """The real name three times; before it, at the same address, a hello without a name.
-
-        The control goes first: after a cut connection everything on this path may fail for
-        minutes, whatever its name. For the same reason a long hello goes before the short one:
-        filters that do not put packets together miss it.
-        """
+        """On the server itself one hello a name; from elsewhere one lane an address and port."""
         made: dict[str, Probe] = {}
-        large = context.setup.option != 1
+        lanes: dict[str, list[Way]] = {}
         for way in _mine(context):
             if vantage == way.server:
                 probe = f"{way.name} {way.server} itself"
-                made[probe] = _hello(probe, Way(**{**vars(way), "address": "127.0.0.1",
-                                                   "port": 443}))  # fmt: skip
-            if vantage not in way.vantages:
-                continue
-            suspect = way.label
-            made[f"control {suspect}"] = Probe(
-                id=f"control {suspect}",
-                kind="tls",
-                fields={"host": way.address, "port": way.port, "sni": "", "verify": False},
-                timeout=_TIMEOUT,
-                control_of=suspect,
-            )
-            if large:
-                made[f"large {suspect}"] = _hello(
-                    f"large {suspect}", way, repeat=TRIES, delay=0.5, large=True
-                )
-            delay = _BEFORE_REAL_BEHIND_LARGE if large else _BEFORE_REAL
-            made[suspect] = _hello(suspect, way, repeat=TRIES, delay=delay)
+                here = replace(way, address="127.0.0.1", port=443)
+                made[probe] = Probe(id=probe, kind="tls", fields=_to(here, way.name),
+                                    timeout=_TIMEOUT)  # fmt: skip
+            if vantage in way.vantages and not _shut(context, vantage, way):
+                lanes.setdefault(way.end, []).append(way)
+        for mine in lanes.values():
+            made.update((probe.id, probe) for probe in _lane(context, mine))
         return tuple(made.values())
 
     def judge(self, context: Context) -> tuple[Finding, ...]:
@@ -77,13 +63,14 @@ class TlsCheck(Check):
             if local is not None and (way.server, way.name) not in told:
                 told.add((way.server, way.name))
                 found.append(judge_itself(way.server, way.name, local))
+            for vantage in way.vantages:
+                earlier = _shut(context, vantage, way)
+                if earlier is not None:
+                    found.append(not_tried(way.host, way.label, way.name, vantage, earlier))
             seen = {
-                vantage: Hellos(
-                    context.got(self.id, vantage, way.label),
-                    context.got(self.id, vantage, f"control {way.label}"),
-                    context.got(self.id, vantage, f"large {way.label}"),
-                )
+                vantage: self._seen(context, vantage, way)
                 for vantage in way.vantages
+                if (self.id, vantage) in context.measured and not _shut(context, vantage, way)
             }
             found.extend(
                 judge_hellos(
@@ -100,6 +87,99 @@ class TlsCheck(Check):
             )
         return tuple(found)
 
+    def _seen(self, context: Context, vantage: str, way: Way) -> Hellos:
+        def got(kind: str, what: str) -> tuple[Measurement, ...]:
+            return context.got(self.id, vantage, f"{kind} {what}".strip())
+
+        siblings = [other.label for other in _mine(context)
+                    if other.end == way.end and other.name != way.name]  # fmt: skip
+        there = [
+            item
+            for item in context.measured.get((self.id, vantage), ())
+            if item.probe.endswith(f" {way.end}")
+        ]
+        return Hellos(
+            real=got("", way.label),
+            large=got("large", way.label),
+            control=(*got("none", way.end), *got("control", way.end)),
+            brief=got("brief", way.label),
+            witness=got("witness", way.label),
+            again=got("again", way.label),
+            tcp=got("tcp", way.end),
+            # Another name of ours is answered with a certificate as long as this one's.
+            same_size=any(item.ok for label in siblings for item in got("", label)),
+            loss=loss_share(there),
+        )
+
+
+CONTROL_NAME = "www.example.com"
+"""A name that nobody has a reason to cut; the server answers it with a refusal."""
+
+
+def innocents_first(context: Context, mine: Sequence[Way]) -> tuple[Way, ...]:
+    """Spare names, then the server's, then the one in daily use, which is the likeliest to be cut.
+
+    What comes after a cut connection at the same port may be cut with it.
+    """
+    spares = context.setup.spare_names
+    used = {server.access_name for server in homeservers(context.setup)}
+
+    def suspicion(way: Way) -> int:
+        return 0 if way.name in spares else 2 if way.name in used else 1
+
+    once = {way.name: way for way in mine}
+    return tuple(sorted(once.values(), key=suspicion))
+
+
+def _lane(context: Context, mine: Sequence[Way]) -> Iterator[Probe]:
+    """A connection, no name, a control name; each name, and after a failure the controls again.
+
+    A long hello goes before the short one: filters that do not put packets together miss it. When
+    the control fails after a name did, the names that follow are not tried: nothing could be
+    concluded from what they meet.
+    """
+    first = mine[0]
+    end = first.end
+
+    def probe(kind: str, fields: Mapping[str, Any], **more: Any) -> Probe:
+        more.setdefault("timeout", _TIMEOUT)
+        return Probe(id=kind, kind=more.pop("what", "tls"), fields=fields, lane=end, **more)
+
+    no_name = {**_to(first, ""), "verify": False}
+    control = {**_to(first, CONTROL_NAME), "verify": False}
+    to = {"host": first.address, "port": first.port}
+    yield probe(f"tcp {end}", to, what="tcp", repeat=TRIES, until_ok=True, gate=True)
+    yield probe(f"none {end}", no_name)
+    yield probe(f"control {end}", control, repeat=2)
+    for way in innocents_first(context, mine):
+        real = _to(way, way.name)
+        tried = (way.label, f"large {way.label}")
+        yield probe(f"large {way.label}", {**real, "size": "large"}, repeat=TRIES, until_ok=True)
+        yield probe(way.label, real, repeat=TRIES, pause=0.1)
+        yield probe(f"brief {way.label}", {**real, "size": "brief", "verify": False},
+                    after_failure=tried)  # fmt: skip
+        beside = _beside(context, way)
+        if beside is not None:
+            yield probe(f"witness {way.label}", beside, what="tcp", after_failure=tried)
+        yield probe(f"again {way.label}", control, repeat=2, after_failure=tried, gate=True)
+
+
+def _to(way: Way, name: str) -> dict[str, Any]:
+    return {"host": way.address, "port": way.port, "sni": name, "size": "small"}
+
+
+def _beside(context: Context, way: Way) -> dict[str, Any] | None:
+    """Another port of the same host that surely answers: only a connection is made there."""
+    host = context.host(way.server if way.purpose == "link" else way.host)
+    if host.jump is not None or host.role is Role.HOME:
+        return None
+    address = host.public_ipv4 or host.login.address if way.purpose == "link" else way.address
+    return {"host": address, "port": host.login.port}
+
+
+def _shut(context: Context, vantage: str, way: Way) -> Finding | None:
+    return context.shut(vantage, way.host, way.port, way.address)
+
 
 def _mine(context: Context) -> tuple[Way, ...]:
     return tuple(way for way in ways(context) if way.host in context.subjects)
@@ -107,21 +187,6 @@ def _mine(context: Context) -> tuple[Way, ...]:
 
 def _servers(found: tuple[Way, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(way.server for way in found))
-
-
-def _hello(
-    probe: str, way: Way, *, repeat: int = 1, delay: float = 0.0, large: bool = False
-) -> Probe:
-    fields = {"host": way.address, "port": way.port, "sni": way.name}
-    return Probe(
-        id=probe,
-        kind="tls",
-        fields={**fields, "large": True} if large else fields,
-        timeout=_TIMEOUT,
-        repeat=repeat,
-        pause=0.2,
-        delay=delay,
-    )
 
 
 def side(context: Context, vantage: str) -> str:

@@ -46,6 +46,10 @@ def finding_lines(
         lines.append(TextLine(msg("You set this aside. It is still measured and counted."), ""))
     if problem and (why := why_words(finding)) is not None:
         lines.append(TextLine(why))
+    if finding.because is not None:
+        check, subject, vantage = finding.because
+        about = {"subject": subject_words(check, subject), "vantage": vantage_words(vantage)}
+        lines.append(TextLine(msg("Follows from: {subject}, from {vantage}.", **about)))
     lines.extend(_mending(finding))
     if mends:
         lines.append(TextLine(msg("{key}  does this", key=CHANGE_KEY), "muted"))

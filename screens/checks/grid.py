@@ -144,7 +144,8 @@ def _cell(
         return Cell()
     open_ones = [finding for finding in here if not is_aside(finding, set_aside)]
     return Cell(
-        findings=by_urgency(here),
+        # The cause before what follows from it.
+        findings=tuple(sorted(by_urgency(here), key=lambda item: item.because is not None)),
         status=worst(open_ones or here),
         pending=pending,
         aside=len(open_ones) < len(here)

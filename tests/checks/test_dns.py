@@ -15,11 +15,11 @@ from assistant.findings.model import THIS_COMPUTER, Measurement
 from assistant.findings.probes import Probe
 from assistant.plan.model import Record
 from assistant.text import msg
-from checks.dns.records import CONTROL_NAME, DnsCheck
-from checks.dns.rules import judge_forging, judge_record, judge_system
+from checks.dns.records import CONTROL_NAME, DnsCheck, forged
+from checks.dns.rules import judge_forging, judge_record, judge_system, while_forged
 from checks.dns.wire import Answer, ancestors, ask, read
 from checks.dns.zone import DnsServersCheck, DnsZoneCheck, own_servers
-from tests.support.checks_values import ADDRESS, NAME, brief, context, measured
+from tests.support.checks_values import ADDRESS, NAME, brief, context, measured, texts
 
 OLD = "203.0.113.7"
 MUST = Record(name=NAME, type="A", values=(ADDRESS,), why=msg("Apps connect to it."))
@@ -146,7 +146,7 @@ def test_the_remedy_holds_the_line_to_copy_or_the_seconds_to_wait() -> None:
     stale = judge_record(MUST, {"192.0.2.1": has(ADDRESS)}, {"1.1.1.1": has(OLD, ttl=77)})[1]
     assert stale.remedy is not None and "77 seconds" in str(stale.remedy.text)
     unsure = judge_record(MUST, {}, {"1.1.1.1": NONE})[0]
-    assert (missing.confidence.value, unsure.confidence.value) == ("certain", "medium")
+    assert (missing.confidence.value, unsure.confidence.value) == ("high", "medium")
 
 
 @pytest.mark.parametrize(
@@ -249,3 +249,14 @@ def test_a_domain_without_servers(told: bool, status: str, cause: str) -> None:
     )
     seen = context(subjects=(NAME,), measured={(zone.id, THIS_COMPUTER): found})
     assert brief(zone.judge(seen)) == [(NAME, status, cause)]
+
+
+def test_no_record_is_wrong_while_answers_are_forged() -> None:
+    wrong = judge_record(MUST, {"192.0.2.1": has(OLD)}, {})[0]
+    spoiled = while_forged(wrong)
+    assert wrong.cause == "record-wrong"
+    assert (spoiled.status.value, spoiled.cause) == ("unknown", "undecided") and texts([spoiled])
+    right = judge_record(MUST, {"192.0.2.1": has(ADDRESS)}, {})[0]
+    assert while_forged(right) == right
+    two = Answer(rcode="NOERROR", values=frozenset({OLD}), several=(frozenset({ADDRESS}),))
+    assert forged({"192.0.2.1": two}) and not forged({"192.0.2.1": has(OLD)})

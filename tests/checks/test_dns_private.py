@@ -37,13 +37,13 @@ def has(*values: str, ttl: int = 60) -> Answer:
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
-        ([NONE, has()], ("ok", "", "certain")),
-        ([NONE, SILENT], ("ok", "", "certain")),
+        ([NONE, has()], ("ok", "", "high")),
+        ([NONE, SILENT], ("ok", "", "high")),
         ([has(INSIDE), NONE], ("failed", "record-present", "medium")),
         ([has(INSIDE), has(INSIDE)], ("failed", "record-present", "high")),
         ([Answer(rcode="NOERROR", several=(frozenset({OLD}),)), NONE],
          ("failed", "record-present", "medium")),
-        ([SILENT, SILENT], ("unknown", "resolver-silent", "certain")),
+        ([SILENT, SILENT], ("unknown", "resolver-silent", "medium")),
     ],
 )  # fmt: skip
 def test_absence_as_a_host_sees_it(answers: list[Answer], expected: tuple[str, str, str]) -> None:
@@ -180,7 +180,13 @@ def test_in_option_3_one_public_record_is_a_failure_at_every_place_that_sees_it(
     }
     check, seen = DnsCheck(), of_option(3, subjects=(INSIDE_NAME, OUTSIDE_NAME))
     found_at = {
-        (check.id, vantage): tuple(answered(check.probes(seen, vantage), known, own=True))
+        (check.id, vantage): tuple(
+            answered(
+                [p for p in check.probes(seen, vantage) if not p.id.endswith(" forging")],
+                known,
+                own=True,
+            )
+        )
         for vantage in seen.vantages
     }
     found = check.judge(of_option(3, subjects=seen.subjects, measured=found_at))

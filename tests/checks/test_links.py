@@ -30,9 +30,9 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 WRAPPED = {"home_link": "wrapped", "outside_link": "wrapped"}
 
 
-def link(error: str = "", days: float = 60, *, connected: bool = True) -> Measurement:
+def link(error: str = "", days: float = 60, *, connected: bool = True, **more: str) -> Measurement:
     der = leaf("inside.link.invalid", days=days)
-    return measured("link", error, "outside", "tls", connected=connected, der=der)
+    return measured("link", error, "outside", "tls", connected=connected, der=der, **more)
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,23 @@ def test_a_link(tries: list[Measurement], own: float | None, status: str, cause:
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
-        (link(), [("failed", "link-open")]),
-        (link("closed"), [("ok", "")]),
-        (link("tls-handshake"), [("ok", "")]),
-        (link("timeout"), []),
-        (link("refused", connected=False), []),
+        (link(reply="SFRUUA=="), ("failed", "link-open")),
+        # Nothing came: neither open nor closed.
+        (link(), ("unknown", "undecided")),
+        (link("timeout"), ("unknown", "undecided")),
+        (link("refused", connected=False), ("unknown", "undecided")),
+        (link("closed"), ("ok", "")),
+        (link("tls-handshake"), ("ok", "")),
     ],
 )
-def test_strangers_at_a_link(item: Measurement, expected: list[tuple[str, str]]) -> None:
-    found = tuple(judge_stranger("outside", "inside", item))
-    assert [(f.status.value, f.cause) for f in found] == expected
+def test_strangers_at_a_link(item: Measurement, expected: tuple[str, str]) -> None:
+    found = judge_stranger("outside", "inside", item, (link(reply="SFRUUA=="),))
+    assert (found.status.value, found.cause) == expected
+
+
+def test_a_refusal_says_nothing_while_nobody_gets_through() -> None:
+    found = judge_stranger("outside", "inside", link("closed"), (link("closed"),) * 3)
+    assert (found.status.value, found.cause) == ("unknown", "undecided")
 
 
 def test_only_wrapped_links_are_looked_at_and_no_name_is_said_there() -> None:

@@ -48,8 +48,13 @@ def test_all_is_well() -> None:
     [
         ("versions", answer(404, "<html>nginx</html>"), "failed", "matrix-wrong-answer"),
         ("versions", answer(502, "<html>bad gateway</html>"), "failed", "matrix-proxy"),
-        ("versions", answer(403, "<html>网站未备案</html>"), "failed", "block-page"),
-        ("versions", answer(302, "", {"location": "http://x/?beian"}), "failed", "block-page"),
+        ("versions", answer(403, "<html>网站未备案</html>"), "failed", "matrix-wrong-answer"),
+        (
+            "versions",
+            answer(302, "", {"location": "http://x/?beian"}),
+            "failed",
+            "matrix-wrong-answer",
+        ),
         ("versions", measured(error="timeout", kind="http"), "unknown", "matrix-no-answer"),
         ("well-known-client", answer(404, ""), "failed", "well-known-missing"),
         ("well-known-client", answer(200, "not json"), "failed", "well-known-missing"),

@@ -24,7 +24,7 @@ NO_ROUTE = measured(error="unreachable", connected=False)
 PASSES = (measured(connected=True),)
 FAILS = (measured(error="timeout", connected=False),)
 CAME = Visitor(443, "198.51.100.1", "answered")
-HALF = Visitor(443, "198.51.100.1", "half-open")
+HALF = Visitor(443, "198.51.100.2", "half-open")
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,18 @@ def test_one_place(
     status: str,
     cause: str,
 ) -> None:
-    seen = {THIS_COMPUTER: Sight(tuple(tries), control)}
+    seen = {THIS_COMPUTER: Sight(tuple(tries), control, known_as=(HALF.address,))}
     (found,) = judge_port("outside", 443, ADDRESS, seen, visitors=visitors, nonce=NONCE)
     assert (found.status.value, found.cause) == (status, cause)
     assert (found.remedy is None) == (found.status is Status.OK)
 
 
 def two(here: list[Measurement], there: list[Measurement], *visitors: Visitor) -> list[Any]:
-    seen = {THIS_COMPUTER: Sight(tuple(here), PASSES), "inside": Sight(tuple(there), PASSES)}
+    known = (HALF.address,)
+    seen = {
+        THIS_COMPUTER: Sight(tuple(here), PASSES),
+        "inside": Sight(tuple(there), PASSES, known_as=known),
+    }
     return [
         (f.vantage, f.cause, f.confidence.value)
         for f in judge_port("outside", 443, ADDRESS, seen, visitors=visitors, nonce=NONCE)
@@ -133,7 +137,7 @@ def test_a_listener_that_could_not_open_says_nothing_about_the_network() -> None
     [
         ([OK] * 3, [("ok", "")]),
         ([OK, TIMEOUT, TIMEOUT], [("warning", "packets-lost")]),
-        ([REFUSED] * 3, [("failed", "service-not-listening")]),
+        ([REFUSED] * 3, [("failed", "port-refused")]),
         ([TIMEOUT] * 3, [("failed", "port-closed")]),
         ([], []),
     ],
@@ -143,10 +147,39 @@ def test_a_service_port(tries: list[Measurement], expected: list[tuple[str, str]
     assert [(f.status.value, f.cause) for f in found] == expected
 
 
+def test_only_the_host_itself_knows_that_nothing_listens() -> None:
+    def cause(listens: bool | None) -> tuple[str, str]:
+        (found,) = judge_service("outside", 443, ADDRESS, THIS_COMPUTER, [REFUSED] * 3,
+                                 listens=listens)  # fmt: skip
+        return found.cause, found.confidence.value
+
+    assert cause(False) == ("service-not-listening", "certain")
+    assert cause(True) == ("port-refused", "high")
+    assert cause(None) == ("port-refused", "medium")
+
+
+def test_what_answers_in_the_name_of_every_server_opens_no_port() -> None:
+    shut = {5432: [OK], 6379: [OK], 8008: [OK]}
+    found = tuple(judge_closed("outside", ADDRESS, THIS_COMPUTER, shut, {}))
+    assert brief(found) == [(f"{THIS_COMPUTER} proxy", "warning", "vantage-proxied")]
+    one = tuple(judge_closed("outside", ADDRESS, THIS_COMPUTER, {5432: [OK], 6379: [TIMEOUT]},
+                             {5432: False}))  # fmt: skip
+    assert [f.cause for f in one] == ["vantage-proxied"]
+
+
+def test_a_stranger_who_knocks_is_not_this_place() -> None:
+    seen = {THIS_COMPUTER: Sight((TIMEOUT,) * 3, PASSES)}
+    (found,) = judge_port("outside", 443, ADDRESS, seen, visitors=(HALF,), nonce=NONCE)
+    assert found.cause == "undecided"
+    known = {THIS_COMPUTER: Sight((TIMEOUT,) * 3, PASSES, known_as=("198.51.100.77",))}
+    (found,) = judge_port("outside", 443, ADDRESS, known, visitors=(HALF,), nonce=NONCE)
+    assert found.cause == "port-closed"
+
+
 def test_ports_that_must_be_closed() -> None:
     def closed(**tries: list[Measurement]) -> list[tuple[str, str, str]]:
         by_port = {int(port[1:]): found for port, found in tries.items()}
-        return brief(tuple(judge_closed("outside", ADDRESS, THIS_COMPUTER, by_port)))
+        return brief(tuple(judge_closed("outside", ADDRESS, THIS_COMPUTER, by_port, {})))
 
     assert closed(p8008=[TIMEOUT], p5432=[REFUSED]) == [
         (f"unplanned ports of outside {ADDRESS}", "ok", "")

@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from assistant.findings.model import THIS_COMPUTER, Measurement, Status
-from checks.network.ways import served
+from assistant.findings.model import THIS_COMPUTER, Confidence, Measurement, Status
+from assistant.text import msg
+from checks.causes import conclude
+from checks.network.ways import served, ways
 from checks.service.certificates import covers, judge_certificate, read_certificate
-from checks.service.tls import TlsCheck
+from checks.service.tls import TlsCheck, innocents_first
 from checks.service.tls_rules import Hellos, judge_hellos, judge_itself
-from tests.support.checks_values import ADDRESS, NAME, context, measured
+from tests.support.checks_values import ADDRESS, NAME, context, measured, of_option
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -98,7 +100,9 @@ def test_names_of_a_certificate(names: list[str], name: str, expected: bool) -> 
 
 
 RIGHT = shown(leaf(NAME, now=datetime.now(UTC)))
-FORGED = shown(leaf(NAME, now=datetime.now(UTC)))
+FORGED = shown(leaf(NAME, now=datetime.now(UTC)), "tls-verify", 20)
+RENEWED = shown(leaf(NAME, now=datetime.now(UTC)))
+REFUSED = measured(error="refused", kind="tls", connected=False)
 RESET = measured(error="reset", kind="tls", connected=True)
 SILENT = measured(error="timeout", kind="tls", connected=False)
 GARBAGE = measured(error="tls-handshake", kind="tls", connected=True)
@@ -109,13 +113,17 @@ HELLO = measured(kind="tls", connected=True)
     ("real", "control", "local", "status", "cause"),
     [
         ([RIGHT] * 3, [HELLO], RIGHT, "ok", ""),
-        ([RESET, RIGHT, RIGHT], [HELLO], RIGHT, "ok", ""),
+        ([RESET, RIGHT, RIGHT], [HELLO], RIGHT, "warning", "name-cut-sometimes"),
+        ([SILENT, RIGHT, RIGHT], [HELLO], RIGHT, "ok", ""),
         ([FORGED] * 3, [HELLO], RIGHT, "failed", "tls-intercepted"),
+        ([RENEWED] * 3, [HELLO], RIGHT, "unknown", "undecided"),
+        ([RESET] * 3, [REFUSED], RIGHT, "unknown", "undecided"),
+        ([REFUSED] * 3, [HELLO], RIGHT, "unknown", "tls-no-answer"),
         ([RESET] * 3, [HELLO], RIGHT, "failed", "name-filtered"),
         ([RESET] * 3, [HELLO], None, "failed", "name-filtered"),
         ([RESET] * 3, [RESET], RIGHT, "unknown", "undecided"),
         ([RESET] * 2, [HELLO], RIGHT, "unknown", "undecided"),
-        ([SILENT] * 3, [SILENT], RIGHT, "failed", "tls-no-answer"),
+        ([SILENT] * 3, [SILENT], RIGHT, "unknown", "tls-no-answer"),
         ([GARBAGE] * 3, [GARBAGE], RIGHT, "failed", "tls-broken"),
         ([RESET] * 3, [HELLO], GARBAGE, "skipped", "earlier-problem"),
     ],
@@ -127,13 +135,14 @@ def test_from_one_place(
     status: str,
     cause: str,
 ) -> None:
-    seen = {THIS_COMPUTER: Hellos(tuple(real), tuple(control))}
+    tcp = (measured(connected=any(item.data.get("connected") for item in real)),)
+    seen = {THIS_COMPUTER: Hellos(tuple(real), tuple(control), again=(HELLO,) * 2, tcp=tcp)}
     (found,) = judge_hellos("outside", NAME, ADDRESS, seen, local)
     assert (found.status.value, found.cause) == (status, cause)
 
 
 def test_a_filter_must_be_seen_from_both_places() -> None:
-    cut = Hellos((RESET,) * 3, (HELLO,))
+    cut = Hellos((RESET,) * 3, (HELLO,), again=(HELLO,) * 2)
     fine = Hellos((RIGHT,) * 3, (HELLO,))
 
     def causes(**seen: Hellos) -> list[str]:
@@ -149,13 +158,56 @@ def test_tls_on_the_server_itself() -> None:
     assert judge_itself("outside", NAME, SILENT).cause == "tls-misconfigured"
 
 
-def test_the_control_goes_before_the_real_name() -> None:
-    probes = {probe.id: probe for probe in TlsCheck().probes(context(), THIS_COMPUTER)}
-    real, control = probes[f"{NAME} {ADDRESS}"], probes[f"control {NAME} {ADDRESS}"]
-    assert control.control_of == real.id and control.delay < real.delay and real.repeat == 3
-    assert control.fields["sni"] == "" and real.fields["sni"] == NAME
+def test_a_lane_has_the_controls_before_and_after_the_name() -> None:
+    probes = TlsCheck().probes(context(), THIS_COMPUTER)
+    label = f"{NAME} {ADDRESS}"
+    assert [probe.id for probe in probes] == [
+        f"tcp {ADDRESS}", f"none {ADDRESS}", f"control {ADDRESS}", f"large {label}", label,
+        f"brief {label}", f"witness {label}", f"again {label}",
+    ]  # fmt: skip
+    assert {probe.lane for probe in probes} == {ADDRESS}
+    by_id = {probe.id: probe for probe in probes}
+    assert by_id[label].repeat == 3 and by_id[label].fields["sni"] == NAME
+    assert by_id[f"none {ADDRESS}"].fields["sni"] == ""
+    assert by_id[f"control {ADDRESS}"].fields["sni"] not in ("", NAME)
+    assert by_id[f"again {label}"].gate and by_id[f"witness {label}"].fields["port"] == 22
     (itself,) = TlsCheck().probes(context(), "outside")
     assert itself.fields["host"] == "127.0.0.1"
+
+
+def test_spare_names_are_tried_before_the_name_in_use() -> None:
+    seen = of_option(1, changes={"spare_names": ("spare.example.net",)})
+    mine = [way for way in ways(seen) if way.address == ways(seen)[0].address]
+    order = [way.name for way in innocents_first(seen, mine)]
+    assert order[0] == "spare.example.net" and order[-1] == seen.setup.access_name
+
+
+def test_where_no_connection_comes_about_no_name_is_tried() -> None:
+    subject = f"outside tcp/443 {ADDRESS}"
+    closed = conclude("ports-after", subject, THIS_COMPUTER, Status.FAILED, "port-closed",
+                      msg("x"), confidence=Confidence.MEDIUM)  # fmt: skip
+    seen = context(phase="after", findings=(closed,))
+    assert TlsCheck().probes(seen, THIS_COMPUTER) == ()
+    (found,) = TlsCheck().judge(seen)
+    assert (found.status, found.because) == (Status.SKIPPED, closed.key)
+
+
+def test_a_place_whose_clock_or_authorities_are_wrong_does_not_condemn_a_certificate() -> None:
+    old = shown(leaf(NAME, now=datetime.now(UTC)), "tls-verify", 10)
+    mine = measured(kind="tls", **RIGHT.data)
+    seen = {"inside": Hellos((mine,) * 3), THIS_COMPUTER: Hellos((old,) * 3)}
+    found = {f.vantage: f for f in judge_hellos("outside", NAME, ADDRESS, seen, None)}
+    assert found["inside"].status is Status.OK
+    assert (found[THIS_COMPUTER].status, found[THIS_COMPUTER].cause) == (
+        Status.UNKNOWN,
+        "undecided",
+    )
+
+
+def test_a_certificate_that_its_place_accepts_is_not_expired_by_our_clock() -> None:
+    item = shown(leaf(NAME, days=60))
+    later = NOW + timedelta(days=100)
+    assert judge_certificate("s", "inside", NAME, item, later).status is Status.OK
 
 
 def test_served_names_follow_the_records() -> None:

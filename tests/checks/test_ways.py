@@ -187,7 +187,7 @@ def test_each_server_is_compared_with_its_own_names() -> None:
 RESET = measured(error="reset", kind="tls", connected=True)
 FINE = measured(kind="tls", connected=True)
 HANG = measured(error="timeout", kind="tls", connected=True)
-CUT = Hellos((RESET,) * 3, (FINE,))
+CUT = Hellos((RESET,) * 3, (FINE,), again=(FINE,) * 2)
 
 
 @pytest.mark.parametrize(
@@ -252,6 +252,5 @@ def test_tls_of_the_line_is_compared_with_the_server_behind_it() -> None:
     assert link.fields["port"] == 20443 and link.fields["sni"] == INSIDE_NAME
     here = {probe.id: probe for probe in check.probes(seen, HERE)}
     real, large = here[f"{INSIDE_NAME} {HOME}:20443"], here[f"large {INSIDE_NAME} {HOME}:20443"]
-    control = here[f"control {INSIDE_NAME} {HOME}:20443"]
-    assert control.delay < large.delay < real.delay and large.fields["large"] is True
-    assert not any(i.startswith("large") for i in (p.id for p in check.probes(of_option(1), HERE)))
+    assert (large.fields["size"], real.fields["size"]) == ("large", "small")
+    assert large.lane == real.lane == f"{HOME}:20443"

@@ -28,7 +28,7 @@ from assistant.change.changes import (
 )
 from assistant.change.limits import POSSIBLE
 from assistant.common.errors import InputError
-from assistant.findings.model import Finding, Status
+from assistant.findings.model import Confidence, Finding, Status
 from assistant.plan.compile import compile_plan
 from assistant.setup import store
 from assistant.setup.history import host_applied, was_applied, with_history
@@ -42,7 +42,12 @@ from tests.support.option_setups import INSIDE_NAME, OUTSIDE_NAME, ROLES_OF, UPD
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 SPARES = ("spare.example.net", "second.example.com", "third.example.org")
 FINDING = Finding(
-    check="dns", subject="x", vantage="y", status=Status.OK, summary=msg("The name is fine")
+    check="dns",
+    subject="x",
+    vantage="y",
+    status=Status.OK,
+    summary=msg("The name is fine"),
+    confidence=Confidence.HIGH,
 )
 
 

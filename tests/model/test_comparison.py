@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assistant.findings.comparison import ChangeKind, aside_key, compare, count, is_aside, toggled
-from assistant.findings.model import THIS_COMPUTER, Finding, Status
+from assistant.findings.model import THIS_COMPUTER, Confidence, Finding, Status
 from assistant.setup.file_format import dump_record, dump_setup, parse_record, parse_setup
 from assistant.setup.model import Setup
 from assistant.setup.updates import with_findings
@@ -34,6 +34,7 @@ def finding(
         status=status,
         cause=cause or ("" if status is OK else "some-cause"),
         summary=msg("{host} answers after {ms} ms.", host="outside", ms=values.get("ms", 20)),
+        confidence=Confidence.HIGH,
     )
 
 

@@ -23,7 +23,7 @@ from assistant.change.limits import POSSIBLE
 from assistant.change.next_step import GO_ON, left_to_do, next_step
 from assistant.change.possible import Proposal, possible_changes, proposed
 from assistant.common.errors import InputError
-from assistant.findings.model import Finding, Mender, Remedy, Status
+from assistant.findings.model import Confidence, Finding, Mender, Remedy, Status
 from assistant.setup.history import with_history
 from assistant.setup.homeservers import homeservers
 from assistant.setup.model import HistoryEntry, Login, Role, Setup
@@ -49,6 +49,7 @@ def finding(action: str, **values: Any) -> Finding:
         cause="cut",
         summary=msg("The name is fine"),
         remedy=Remedy(who=Mender.ASSISTANT, text=msg("Do {works}.", **values), action=action),
+        confidence=Confidence.HIGH,
     )
 
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from assistant.answers import Answers
 from assistant.common.errors import StoreError
-from assistant.findings.model import Finding, Mender, Remedy, Status
+from assistant.findings.model import Confidence, Finding, Mender, Remedy, Status
 from assistant.setup.file_format import (
     DamagedError,
     NewerError,
@@ -95,6 +95,7 @@ def example(name: str = "family") -> Setup:
                 summary=msg("The certificate ends in {days} days", days=12),
                 evidence=("notAfter=…", 'x="y"'),
                 remedy=Remedy(who=Mender.YOU, text=msg("Renew it")),
+                confidence=Confidence.HIGH,
             ),
         ),
         NOW,

@@ -239,10 +239,11 @@ def test_a_client_certificate_opens_a_link_and_none_does_not(authority: Path) ->
         "certificate": str(authority / "client.pem"),
         "key": str(authority / "client.key"),
     }
-    with tls_server(authority, client=True) as port:
-        way = {"host": "127.0.0.1", "port": port, "sni": "", "settle": True, "timeout": 6}
+    with tls_server(authority, client=True, reply=b"through ") as port:
+        asked = base64.b64encode(b"?").decode()
+        way = {"host": "127.0.0.1", "port": port, "sni": "", "send": asked, "read": 9, "timeout": 6}
         good = one("tls", **way, **ours)
-        assert good["ok"] and good["data"]["der"]
+        assert good["ok"] and good["data"]["der"] and good["data"]["reply"]
         stranger = one("tls", **way, verify=False)
         assert not stranger["ok"] and stranger["error"] in ("tls-handshake", "closed", "reset")
         public = one("tls", **way)
@@ -260,7 +261,7 @@ def test_something_is_said_and_answered_over_tls(authority: Path) -> None:
 
 def test_a_large_hello_is_longer_than_a_packet() -> None:
     sizes = []
-    for large in (False, True):
+    for size in ("small", "large"):
         listener = socket.create_server(("127.0.0.1", 0))
         listener.settimeout(5)
         got: list[int] = []
@@ -274,12 +275,12 @@ def test_a_large_hello_is_longer_than_a_packet() -> None:
 
         thread = threading.Thread(target=take)
         thread.start()
-        one("tls", host="127.0.0.1", port=listener.getsockname()[1], sni="a.example", large=large,
+        one("tls", host="127.0.0.1", port=listener.getsockname()[1], sni="a.example", size=size,
             timeout=3)  # fmt: skip
         thread.join(5)
         listener.close()
         sizes += got
-    assert sizes[0] < 1400 < sizes[1]
+    assert sizes[0] < 600 and sizes[1] > 1400
 
 
 def test_a_listener_tells_its_visitor_who_it_is() -> None:

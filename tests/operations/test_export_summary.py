@@ -17,7 +17,7 @@ from assistant.answers import Answers
 from assistant.canary import CanaryResult, Direction
 from assistant.export import app_link, homeserver_url, summary_json, summary_markdown
 from assistant.export.deployment_facts import fingerprint
-from assistant.findings.model import Finding, Mender, Remedy, Status
+from assistant.findings.model import Confidence, Finding, Mender, Remedy, Status
 from assistant.plan.compile import compile_plan
 from assistant.plan.model import HostPlan, Plan, Record
 from assistant.setup.model import HistoryEntry, Host, Login, Mirror, Role, Settings, Setup
@@ -81,6 +81,7 @@ FINDINGS = (
         vantage="this computer",
         status=Status.OK,
         summary=msg("The name is fine"),
+        confidence=Confidence.HIGH,
     ),
     Finding(
         check="tls",
@@ -91,6 +92,7 @@ FINDINGS = (
         summary=msg("The server said {text}", text=NASTY),
         evidence=("raw evidence",),
         remedy=Remedy(who=Mender.PROVIDER, text=msg("Ask {who}", who=NASTY)),
+        confidence=Confidence.HIGH,
     ),
 )
 

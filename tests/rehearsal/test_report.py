@@ -13,7 +13,7 @@ from assistant.advice.recommendation import recommend
 from assistant.canary import CanaryResult, Direction
 from assistant.cli import build_parser, rehearse
 from assistant.common.errors import AssistantError
-from assistant.findings.model import Finding, Status
+from assistant.findings.model import Confidence, Finding, Status
 from assistant.plan.compile import compile_plan
 from assistant.rehearsal.network.border import Border
 from assistant.rehearsal.practice_setup import (
@@ -72,7 +72,14 @@ def _result(*ms: float, sent: int | None = None) -> CanaryResult:
 
 
 def _report(canary: CanaryResult, border: Border) -> Rehearsed:
-    finding = Finding(check="tls", subject="x", vantage="y", status=Status.OK, summary=msg("Good"))
+    finding = Finding(
+        check="tls",
+        subject="x",
+        vantage="y",
+        status=Status.OK,
+        summary=msg("Good"),
+        confidence=Confidence.HIGH,
+    )
     return Rehearsed(
         option=2,
         release="trixie",

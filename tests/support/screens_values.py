@@ -128,6 +128,7 @@ def draft(step: Step = Step.QUESTIONS, **more: Any) -> Draft:
 def _finding(
     check: str, subject: str, vantage: str, status: Status, cause: str = "", **more: Any
 ) -> Finding:
+    more.setdefault("confidence", Confidence.CERTAIN)
     return Finding(
         check=check, subject=subject, vantage=vantage, status=status, cause=cause, **more
     )

@@ -9,6 +9,11 @@ with ``id``, ``kind`` (a key of :data:`PROBES`), ``timeout`` (seconds an attempt
 ``repeat`` (attempts, one after the other), ``pause`` (seconds between them), ``delay`` (seconds
 before the first), and the fields its function documents.
 
+Probes with the same ``lane`` are tried one after the other, in their order: after a cut
+connection everything on its path may fail, whatever it says. In a lane ``until_ok`` ends a probe's
+attempts at the first success, ``after_failure`` (ids) leaves a probe out unless an attempt of one
+of those failed, and when every attempt of a ``gate`` fails, the rest of its lane is left out.
+
 Events: ``measurement`` (``probe``, ``kind``, ``ok``, ``error``: one of
 :data:`assistant.onhost.probes.errors.ERROR_KINDS` or empty, ``ms``, ``data``), one for each
 attempt, its number in ``data.attempt``; from ``listen`` also ``listening`` and ``peer``;
@@ -72,6 +77,12 @@ class _Task:
         self.attempt: Attempt | None = None
         self.due = math.inf
         self.given_up = False
+        self.passed: list[bool] = []
+        self.lane = str(probe.get("lane") or "")
+
+    def leave_out(self) -> None:
+        """End without a measurement."""
+        self._put(None)
 
     def run(self, deadline: float, stop: threading.Event) -> None:
         """All attempts, one after the other; puts their measurements, then None."""
@@ -95,7 +106,11 @@ class _Task:
             if left <= 0:
                 self._put(self._failed("timeout", {"text": "its turn never came"}))
                 break
-            self._put(self._once(number, min(timeout, left), stop))
+            event = self._once(number, min(timeout, left), stop)
+            self.passed.append(event["ok"])
+            self._put(event)
+            if event["ok"] and self.probe.get("until_ok"):
+                break
         self._put(None)
 
     def _once(self, number: int, timeout: float, stop: threading.Event) -> Event:
@@ -112,6 +127,7 @@ class _Task:
             error = classify(problem)
             attempt.data.setdefault("text", str(problem)[:200])
         finally:
+            attempt.count()
             ms = (time.perf_counter() - start) * 1000
             self.due = math.inf
             attempt.close()
@@ -227,18 +243,43 @@ def _collect(
 
 def _start(tasks: list[_Task], deadline: float, stop: threading.Event) -> None:
     """A thread of its own for each listener, some shared ones for the rest."""
-    rest = deque(task for task in tasks if task.kind != "listen")
+    lanes: dict[str, list[_Task]] = {}
+    rest: deque[list[_Task]] = deque()
+    for task in tasks:
+        if task.kind == "listen":
+            continue
+        if task.lane in lanes:
+            lanes[task.lane].append(task)
+            continue
+        rest.append([task])
+        if task.lane:
+            lanes[task.lane] = rest[-1]
 
     def work() -> None:
         while not stop.is_set():
             try:
-                task = rest.popleft()
+                lane = rest.popleft()
             except IndexError:
                 return
-            task.run(deadline, stop)
+            _travel(lane, deadline, stop)
 
     for task in tasks:
         if task.kind == "listen":
             threading.Thread(target=task.run, args=(deadline, stop), daemon=True).start()
     for _ in range(min(WORKERS, len(rest))):
         threading.Thread(target=work, daemon=True).start()
+
+
+def _travel(lane: list[_Task], deadline: float, stop: threading.Event) -> None:
+    """The probes of a lane, one after the other; those that need not be tried are left out."""
+    failed: set[str] = set()
+    closed = False
+    for task in lane:
+        wants = task.probe.get("after_failure") or ()
+        if closed or (wants and failed.isdisjoint(map(str, wants))):
+            task.leave_out()
+            continue
+        task.run(deadline, stop)
+        if not all(task.passed):
+            failed.add(task.id)
+        closed = bool(task.probe.get("gate")) and not any(task.passed)

@@ -1,15 +1,16 @@
-"""The http probe: one request, one answer, no redirect followed, no proxy used."""
+"""The http probe: one request, one answer, one redirect at most, no proxy used."""
 
 from __future__ import annotations
 
 import base64
 import http.client
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from assistant.onhost.probes.exchange import Attempt, connect
 from assistant.onhost.probes.tls import context, handshake
 
 MAX_BODY = 8 * 1024
+REDIRECTS = (301, 302, 303, 307, 308)
 KEPT_HEADERS = (
     "content-type", "content-length", "location", "server", "access-control-allow-origin",
     "retry-after", "via",
@@ -35,10 +36,22 @@ def http_request(attempt: Attempt) -> None:
     Host header (and with TLS, not the name in the handshake); ``method``, ``headers`` (object),
     ``body`` (text); ``max_bytes`` of the answer (at most 8 KB). ``verify``, ``ca`` as in ``tls``.
     ``data``: ``status``, ``headers`` (lower-case, some), ``body`` (text; with ``raw`` in base64
-    instead), ``truncated``.
+    instead), ``truncated``. With ``follow`` one redirect is followed, wherever its name resolves
+    to, and ``redirected`` tells where it led.
     """
-    secure, name, port, path = http_target(attempt.text("url"))
-    sock = connect(attempt, attempt.text("address", name), port)
+    url = attempt.text("url")
+    _ask(attempt, url, attempt.text("address"))
+    location = str(attempt.data["headers"].get("location", ""))
+    if attempt.probe.get("follow") and attempt.data["status"] in REDIRECTS and location:
+        target = urljoin(url, location)
+        same = urlsplit(target).netloc == urlsplit(url).netloc
+        attempt.data["redirected"] = target[:300]
+        _ask(attempt, target, attempt.text("address") if same else "")
+
+
+def _ask(attempt: Attempt, url: str, address: str) -> None:
+    secure, name, port, path = http_target(url)
+    sock = connect(attempt, address or name, port)
     if secure:
         verify = bool(attempt.probe.get("verify", True))
         sock = handshake(attempt, sock, context(attempt.text("ca"), verify=verify), name)

@@ -13,7 +13,7 @@ from textual import events
 from assistant.advice.options import OPTIONS
 from assistant.answers import Answers
 from assistant.common.errors import InputError
-from assistant.findings.model import Finding, Mender, Remedy, Status
+from assistant.findings.model import Confidence, Finding, Mender, Remedy, Status
 from assistant.setup.history import with_history
 from assistant.setup.model import HistoryEntry, Role, Setup
 from assistant.setup.updates import with_findings
@@ -890,6 +890,7 @@ def found(action: str, **values: Any) -> Finding:
             text=msg("Use port {works} for the apps.", works=values.get("works", "")),
             action=action,
         ),
+        confidence=Confidence.HIGH,
     )
 
 

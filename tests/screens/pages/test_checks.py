@@ -60,6 +60,7 @@ def finding(
     check: str, subject: str, vantage: str, status: Status, cause: str = "", **more: Any
 ) -> Finding:
     summary = more.pop("summary", msg("{subject} seen", subject=subject))
+    more.setdefault("confidence", Confidence.CERTAIN)
     return Finding(
         check=check, subject=subject, vantage=vantage, status=status, cause=cause, summary=summary,
         **more,

@@ -8,7 +8,7 @@ import pytest
 from textual import events
 
 from assistant.dns_records.publish import Outcome
-from assistant.findings.model import THIS_COMPUTER, Finding, Status
+from assistant.findings.model import THIS_COMPUTER, Confidence, Finding, Status
 from assistant.plan.compile import compile_plan
 from assistant.text import Message, msg, render
 from assistant.wizard.draft import Step
@@ -40,7 +40,13 @@ from tests.support.screens_values import (
 
 def finding(subject: str, status: Status, cause: str = "", vantage: str = THIS_COMPUTER) -> Finding:
     return Finding(
-        check="dns", subject=subject, vantage=vantage, status=status, cause=cause, summary=msg("x")
+        check="dns",
+        subject=subject,
+        vantage=vantage,
+        status=status,
+        cause=cause,
+        summary=msg("x"),
+        confidence=Confidence.HIGH,
     )
 
 
