@@ -36,7 +36,7 @@ def files(place: Place, probe: Mapping[str, Any]) -> list[dict[str, Any]]:
     we wrote it), ``not-applied`` (as we wrote it last, but the plan has changed since),
     ``rights`` (owner or mode).
     """
-    state = State(place.real(f"{STATE_DIR}/state.json"))
+    state = _notes(place)
     owners = _owners(place)
     found = []
     for item in probe["files"]:
@@ -52,7 +52,7 @@ def files(place: Place, probe: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _difference(
-    place: Place, item: Mapping[str, Any], state: State, owners: Mapping[str, int]
+    place: Place, item: Mapping[str, Any], state: Mapping[str, Any], owners: Mapping[str, int]
 ) -> str:
     path, wanted = str(item["path"]), str(item["digest"])
     data = place.read(path)
@@ -72,6 +72,16 @@ def _difference(
     if stat.S_IMODE(info.st_mode) != int(str(item["mode"]), 8):
         return "rights"
     return "rights" if owner is not None and owner != info.st_uid else ""
+
+
+def _notes(place: Place) -> Mapping[str, Any]:
+    """What the host noted of our own writing (``assistant.onhost.engine.state``)."""
+    for end in ("", ".backup"):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            values = json.loads(place.read(f"{STATE_DIR}/state.json{end}") or b"")["values"]
+            if isinstance(values, dict):
+                return values
+    return {}
 
 
 def _edited(now: str, wanted: str, written: list[str]) -> str:
