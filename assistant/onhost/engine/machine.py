@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 from assistant.onhost.contract import Completed, HostError
 from assistant.onhost.engine.journal import new_token
 from assistant.onhost.engine.receipts import ReceiptBook, keep_blob, load_blob
+from assistant.onhost.engine.state import State
 from assistant.onhost.paths import Paths
 from assistant.onhost.protocol import MAX_OUTPUT
 from assistant.onhost.resources import Resource, to_json
 from assistant.onhost.system import disk, owners
 from assistant.onhost.system.event_lines import Emit, clean
 from assistant.onhost.system.process import Call, Identity, execute, failure
-from assistant.onhost.system.state import State
 
 T = TypeVar("T")
 

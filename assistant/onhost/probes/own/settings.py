@@ -16,7 +16,6 @@ from typing import Any
 
 from assistant.onhost.probes.own.place import Place, printable
 from assistant.onhost.protocol import STATE_DIR
-from assistant.onhost.system.state import State
 
 _LIST = re.compile(r"^(\w+):[ \t]*(\[[^\]]*\])?[ \t]*$((?:\n[ \t]*-[ \t]*[^\n]+)*)", re.M)
 _ENTRY = re.compile(r"[^\s\[\],\"'-][^\s\[\],\"']*")
