@@ -20,7 +20,7 @@ from tests.lab.support.faulty_mirror import altered_mirror
 from tests.lab.support.stocked import applied_as
 
 CERTBOT = "/opt/matrix-assistant/certbot"
-CANARY = "import os; open(f'/tmp/canary-{os.getuid()}', 'w').close()\n"
+CANARY = "import os; open(f'/var/tmp/canary-{os.getuid()}', 'w').close()\n"
 
 
 def canary_wheel(name: str, version: str) -> bytes:
@@ -86,7 +86,7 @@ def installed(practice: Practice, setup: Setup, kind: str) -> HostResult:
 
 
 def canaries(practice: Practice, host: LabHost) -> list[str]:
-    return [path.name for path in practice.lab.root_of(host.name).glob("tmp/canary-*")]
+    return [path.name for path in practice.lab.root_of(host.name).glob("var/tmp/canary-*")]
 
 
 @pytest.mark.parametrize(
