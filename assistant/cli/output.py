@@ -17,7 +17,7 @@ from assistant.findings.model import Finding, Status
 from assistant.operations.apply import HostPreview
 from assistant.operations.follow import HostResult, Progress
 from assistant.text import Message, msg, render
-from assistant.text.host_messages import said_by_host
+from assistant.text.host_messages import host_message, title_message
 from assistant.text.sanitize import clean_text
 from assistant.text.width import padded
 
@@ -178,7 +178,7 @@ class Output:
         for state in changes:
             kind = str(state.get("action", ""))
             action = padded(self.words(ACTION_WORDS.get(kind, kind)), 9)
-            summary = self.words(said_by_host(str(state.get("summary") or "")))
+            summary = self.words(host_message(state, "summary"))
             self.print(f"  {action} {self._thing(state)}" + (f" — {summary}" if summary else ""))
             if diffs and state.get("diff"):
                 for line in str(state["diff"]).splitlines():
@@ -214,14 +214,14 @@ class Output:
                 )
             )
         else:
-            self.print(f"✗ {host}: {self.words(said_by_host(result.text or result.cause))}")
+            self.print(f"✗ {host}: {self.words(result.said) or result.cause}")
             for line in result.tail[-15:]:
                 self.say(f"    {line}")
 
     def _thing(self, event: Mapping[str, Any]) -> str:
         """The title of the thing an event of the host is about, else its id."""
         title = str(event.get("title") or "")
-        return self.words(said_by_host(title)) if title else str(event.get("id", ""))
+        return self.words(title_message(title)) if title else str(event.get("id", ""))
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from assistant.onhost.resources import Resource
+from assistant.onhost.said import Said
 
 R = TypeVar("R", bound=Resource, contravariant=True)
 T = TypeVar("T")
@@ -18,15 +19,18 @@ T = TypeVar("T")
 class HostError(Exception):
     """Something on the host stops a resource.
 
-    ``cause`` is one of :data:`assistant.onhost.protocol.FAIL_CAUSES`; ``text`` one English
-    sentence that says what and where; ``tail`` the last lines of the output, for an expert.
+    ``cause`` is one of :data:`assistant.onhost.protocol.FAIL_CAUSES`; ``text`` one sentence
+    that says what and where; ``tail`` the last lines of the output, for an expert.
     """
 
-    def __init__(self, cause: str, text: str, tail: Sequence[str] = ()) -> None:
+    def __init__(self, cause: str, text: Said, tail: Sequence[str] = ()) -> None:
         super().__init__(text)
         self.cause = cause
         self.text = text
         self.tail = tuple(tail)
+
+
+NOTHING = Said()
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Found:
     """What an inspection concluded. ``action`` is one of protocol.ACTIONS."""
 
     action: str
-    summary: str = ""
+    summary: Said = NOTHING
     diff: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -48,14 +52,18 @@ class Done:
     without any receipt there is nothing to undo.
     """
 
-    summary: str = ""
+    summary: Said = NOTHING
     receipt: Mapping[str, Any] | None = None
 
 
-class Kept(str):
+class Kept(Said):
     """A summary of ``undo`` that says: left as it is, and why (edited by hand, holds data)."""
 
-    __slots__ = ()
+    def __new__(cls, text: Said) -> Kept:
+        """The same sentence."""
+        kept = super().__new__(cls, text)
+        kept.template, kept.values = text.template, text.values
+        return kept
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,7 @@ class Machine(Protocol):
     def confirm(self, seconds: int) -> bool:
         """Ask for a second session; True when it confirmed within the time."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: Said) -> None:
         """Add a line of output to the journal for the current resource."""
 
 
@@ -150,7 +158,7 @@ class Handler(Protocol, Generic[R]):
     def apply(self, resource: R, found: Found, machine: Machine) -> Done:
         """Make it so. Safe to be cut at any point and done again."""
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Take back what the receipt tells; returns a short summary, :class:`Kept` if left.
 
         The receipt may be of a change that was cut off, or already taken back.

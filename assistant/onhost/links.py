@@ -27,6 +27,7 @@ from assistant.onhost.contract import HostError
 from assistant.onhost.link_certificates import LinkError
 from assistant.onhost.paths import Paths
 from assistant.onhost.protocol import STATE_DIR
+from assistant.onhost.said import plain, said
 from assistant.onhost.system import disk
 from assistant.onhost.system.process import Call, execute
 
@@ -47,13 +48,13 @@ def run(
     """Carry out one action and emit its ``result``; raises :class:`HostError`."""
     action = _ACTIONS.get(str(request.get("action", "")))
     if action is None:
-        raise HostError("validation", f"unknown action {request.get('action')!r}")
+        raise HostError("validation", plain(f"unknown action {request.get('action')!r}"))
     old = os.umask(0o022)
     try:
         host = certificates.checked_name(request.get("host", ""))
         emit({"event": "result", **action(host, request, paths or Paths())})
     except LinkError as error:
-        raise HostError("validation", error.text, error.tail) from None
+        raise HostError("validation", plain(error.text), error.tail) from None
     except OSError as error:
         raise disk.host_error(error, FOLDER) from error
     finally:
@@ -91,7 +92,7 @@ def _request(host: str, request: Mapping[str, Any], paths: Paths) -> dict[str, A
 def _sign(host: str, request: Mapping[str, Any], paths: Paths) -> dict[str, Any]:
     requests = request.get("requests")
     if not isinstance(requests, Mapping) or len(requests) > MOST_HOSTS:
-        raise HostError("validation", "sign needs the requests of some servers")
+        raise HostError("validation", plain("sign needs the requests of some servers"))
     for name, text in requests.items():
         certificates.check_request(text, certificates.checked_name(name))
     _make_folder(paths)
@@ -134,7 +135,7 @@ def _install(host: str, request: Mapping[str, Any], paths: Paths) -> dict[str, A
     folder = paths.real(FOLDER)
     pending = f"{folder}/pending.key"
     if not os.path.isfile(pending):
-        raise HostError("validation", "No key waits for a certificate on this server.")
+        raise HostError("validation", said("No key waits for a certificate on this server."))
     certificate, authority = request.get("certificate", ""), request.get("authority", "")
     certificates.place(folder, pending, certificate, authority)
     _tell_web_server(paths)

@@ -12,6 +12,7 @@ from typing import Any
 from assistant.onhost.contract import HostError
 from assistant.onhost.paths import Paths, checked_run
 from assistant.onhost.protocol import PROCESS_NAME
+from assistant.onhost.said import fields, said
 from assistant.onhost.system.event_lines import Emit, Emitter
 
 _FOR_ROOT = ("inspect", "apply", "undo", "stop", "confirm", "follow", "status", "accounts", "link")
@@ -50,7 +51,8 @@ def _report(error: Exception, emit: Emit) -> int:
     if told.cause == "unknown":
         print(f"matrix-assistant: {type(error).__name__}", file=sys.stderr)  # noqa: T201
     try:
-        emit({"event": "error", "cause": told.cause, "text": told.text, "tail": list(told.tail)})
+        words = fields("text", told.text)
+        emit({"event": "error", "cause": told.cause, **words, "tail": list(told.tail)})
     except BrokenPipeError:
         return 1
     return 1
@@ -80,7 +82,9 @@ class _Answer:
         """Dispatch by mode; HostError for one that is unknown. Imports only what the mode needs."""
         mode = request.get("mode")
         if mode in _FOR_ROOT and not self._paths.root and os.geteuid() != 0:
-            raise HostError("permission", "This needs root: log in as root or as a user with sudo.")
+            raise HostError(
+                "permission", said("This needs root: log in as root or as a user with sudo.")
+            )
         if mode == "measure":
             from assistant.onhost.probes import batch
 
@@ -104,7 +108,9 @@ class _Answer:
         elif mode in ("follow", "stop", "confirm", "status"):
             self._about_runs(mode, request)
         else:
-            raise HostError("unsupported", f"This program does not know the mode {mode!r}.")
+            raise HostError(
+                "unsupported", said("This program does not know the mode {mode}.", mode=repr(mode))
+            )
 
     def _inspect(self, request: Mapping[str, Any]) -> None:
         from assistant.onhost.engine.inspect import inspect, planned_resources
@@ -159,7 +165,7 @@ class _Answer:
             self._emit,
             alive=lambda: not root and run_unit.alive(run, self._paths),
             gone=self._gone,
-            why_dead=lambda: "" if root else run_unit.why_dead(run),
+            why_dead=lambda: None if root else run_unit.why_dead(run),
         )
         if ended and not root:
             run_unit.tidy(run)

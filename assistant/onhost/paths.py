@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from assistant.onhost.contract import HostError
 from assistant.onhost.protocol import RUNTIME_DIR, STATE_DIR
+from assistant.onhost.said import said
 
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
@@ -16,7 +17,7 @@ def checked_run(run: object) -> str:
     """The id of a run when it is one; HostError otherwise (it becomes part of paths)."""
     if isinstance(run, str) and _RUN.match(run):
         return run
-    raise HostError("validation", f"{run!r} is not the id of a run.")
+    raise HostError("validation", said("{run} is not the id of a run.", run=repr(run)))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from assistant import remote
 from assistant.remote.follow import OpenSession
 from assistant.setup.history import with_history
 from assistant.setup.model import HistoryEntry, Setup
-from assistant.text import msg
+from assistant.text import Message, msg
+from assistant.text.host_messages import host_message
+from assistant.text.message import NOTHING
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,15 @@ class HostResult:
     stopped: bool = False
     failed: str = ""
     cause: str = ""
-    text: str = ""
+    said: Message = NOTHING
     tail: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What the host said of its failure, in English."""
+        return str(self.said)
 
 
 async def followed(
@@ -61,6 +68,7 @@ async def followed(
     changes: list[str] = []
     kept: list[str] = []
     failed: Mapping[str, Any] = {}
+    said = NOTHING
     finished: Mapping[str, Any] = {}
 
     events = remote.apply_run(open_session, request)
@@ -74,23 +82,17 @@ async def followed(
                 joined = True
                 events = remote.follow_run(open_session, busy)
                 continue
-            failed = failed or {
-                "cause": failure.cause,
-                "text": failure.text,
-                "tail": failure.evidence,
-            }
+            if not failed:
+                failed = {"cause": failure.cause, "tail": failure.evidence}
+                said = failure.said
             break
         kind = event.get("event")
         if kind == "busy":
             busy = str(event.get("run", ""))
         if kind == "run" and joined and event.get("what", "apply") != "apply":
             # Its end would tell nothing about what was asked for.
-            failed = {
-                "cause": "busy",
-                "text": str(
-                    msg("Something is being taken back on {host}. Wait for it.", host=host)
-                ),
-            }
+            failed = {"cause": "busy"}
+            said = msg("Something is being taken back on {host}. Wait for it.", host=host)
             break
         report(Progress(host, event))
         if kind == "run":
@@ -101,7 +103,7 @@ async def followed(
         elif kind == "kept":
             kept.append(str(event.get("id", "")))
         elif kind in ("failed", "error"):
-            failed = event
+            failed, said = event, host_message(event)
         elif kind == "finished":
             finished = event
     ok = bool(finished.get("ok")) and not failed
@@ -114,7 +116,7 @@ async def followed(
         stopped=bool(finished.get("stopped")),
         failed=str(failed.get("id", "")),
         cause=str(failed.get("cause", "")) or ("" if ok else "unknown"),
-        text=str(failed.get("text", "")),
+        said=said,
         tail=tuple(str(line) for line in failed.get("tail", ()) or ()),
         changes=tuple(changes),
         kept=tuple(kept),

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from assistant.plan.estimates import expected_seconds
 from assistant.text import Message, msg
+from assistant.text.host_messages import host_message
+from assistant.text.message import NOTHING
 from assistant.text.sanitize import clean_text
 
 if TYPE_CHECKING:
@@ -58,10 +60,15 @@ class Failure:
     """Why a run ended early; ``id`` and ``title`` of the step, empty when it was none of them."""
 
     cause: str
-    text: str = ""
+    said: Message = NOTHING
     tail: tuple[str, ...] = ()
     id: str = ""
     title: str = ""
+
+    @property
+    def text(self) -> str:
+        """What the host said, in English."""
+        return str(self.said)
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,7 @@ class Ended(Protocol):
     @property
     def cause(self) -> str: ...  # noqa: D102
     @property
-    def text(self) -> str: ...  # noqa: D102
+    def said(self) -> Message: ...  # noqa: D102
     @property
     def tail(self) -> tuple[str, ...]: ...  # noqa: D102
 
@@ -149,7 +156,7 @@ CHAPTERS: Mapping[str, Message] = {
     "firewall": msg("Firewall"),
     "web": msg("Web server"),
     "certificates": msg("Certificate"),
-    "web.secure_resources": msg("Encrypted website"),
+    "website": msg("Encrypted website"),
     "admin": msg("Administrator"),
     "backup": msg("Backups"),
     "hosts": msg("Names of the other server"),
@@ -160,7 +167,7 @@ CHAPTERS: Mapping[str, Message] = {
     "dyndns": msg("Address of the line"),
     "other": msg("More"),
 }
-"""Names of the parts of the work, by recipe."""
+"""Names of the parts of the work, by what ``assistant.plan.compile.RECIPES`` calls them."""
 
 
 def planned_steps(setup: Setup, host: Host, unchanged: Collection[str] = ()) -> tuple[RunStep, ...]:
@@ -171,11 +178,7 @@ def planned_steps(setup: Setup, host: Host, unchanged: Collection[str] = ()) -> 
     from assistant.plan.compile import RECIPES
 
     steps: list[RunStep] = []
-    for recipe in RECIPES.get(setup.option, {}).get(host.role, ()):
-        module = recipe.__module__.rpartition(".")[2]
-        chapter = next(
-            (key for key in (f"{module}.{recipe.__name__}", module) if key in CHAPTERS), "other"
-        )
+    for chapter, recipe in RECIPES.get(setup.option, {}).get(host.role, ()):
         steps += [_planned(resource, chapter, unchanged) for resource in recipe(setup, host)]
     return tuple(steps)
 
@@ -203,7 +206,7 @@ def ended(run: HostRun, result: Ended) -> HostRun:
         title = next((step.title for step in run.steps if step.id == result.failed), "")
         failure = Failure(
             cause=result.cause or "unknown",
-            text=_line_of(result.text),
+            said=result.said,
             tail=tuple(_line_of(line) for line in result.tail),
             id=result.failed,
             title=title,
@@ -368,7 +371,7 @@ class _Fold:
             lines = tail if isinstance(tail, (list, tuple)) else ()
             self.fields["failure"] = Failure(
                 cause=str(event.get("cause") or "unknown"),
-                text=_line_of(str(event.get("text") or "")),
+                said=host_message(event),
                 tail=tuple(_line_of(str(line)) for line in lines[-30:]),
                 id=str(event.get("id") or ""),
                 title=title,

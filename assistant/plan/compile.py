@@ -19,36 +19,38 @@ from assistant.text import msg
 __all__ = ["PlanError", "compile_plan", "planned_locks", "planned_packages"]
 
 Recipe = Callable[[Setup, Host], tuple[Resource, ...]]
+Chapter = tuple[str, Recipe]
+"""A recipe, and the part of the work it belongs to (a key of ``operations.run_state.CHAPTERS``)."""
 
-MATRIX: tuple[Recipe, ...] = (
-    base.resources,
-    hardening.resources,
+MATRIX: tuple[Chapter, ...] = (
+    ("base", base.resources),
+    ("hardening", hardening.resources),
     # Before Synapse starts: what it finds under a name must be right from its first look.
-    etc_hosts.resources,
-    postgres.resources,
-    synapse.resources,
-    workers.resources,
+    ("hosts", etc_hosts.resources),
+    ("postgres", postgres.resources),
+    ("synapse", synapse.resources),
+    ("workers", workers.resources),
     # Before the certificate: an authority that asks over HTTP needs port 80 open.
-    firewall.resources,
-    nginx.plain_resources,
-    certificates.resources,
-    nginx.secure_resources,
-    wrapped.resources,
-    private_resolver.resources,
-    admin.resources,
-    backup.resources,
+    ("firewall", firewall.resources),
+    ("web", nginx.plain_resources),
+    ("certificates", certificates.resources),
+    ("website", nginx.secure_resources),
+    ("links", wrapped.resources),
+    ("resolver", private_resolver.resources),
+    ("admin", admin.resources),
+    ("backup", backup.resources),
 )
 """Every host with a Matrix server; a recipe that a role or option does not need gives nothing."""
 
-HOME: tuple[Recipe, ...] = (
-    base.resources,
-    hardening.resources,
-    firewall.resources,
-    home_forward.resources,
-    dyndns.resources,
+HOME: tuple[Chapter, ...] = (
+    ("base", base.resources),
+    ("hardening", hardening.resources),
+    ("firewall", firewall.resources),
+    ("forward", home_forward.resources),
+    ("dyndns", dyndns.resources),
 )
 
-RECIPES: dict[int, dict[Role, tuple[Recipe, ...]]] = {
+RECIPES: dict[int, dict[Role, tuple[Chapter, ...]]] = {
     1: {Role.OUTSIDE: MATRIX},
     2: {Role.INSIDE: MATRIX, Role.OUTSIDE: MATRIX},
     3: {Role.INSIDE: MATRIX, Role.OUTSIDE: MATRIX},
@@ -80,10 +82,10 @@ def compile_plan(setup: Setup) -> Plan:
     )
 
 
-def _host_plan(setup: Setup, host: Host, recipes: tuple[Recipe, ...]) -> HostPlan:
+def _host_plan(setup: Setup, host: Host, chapters: tuple[Chapter, ...]) -> HostPlan:
     return HostPlan(
         host=host.name,
-        resources=tuple(resource for recipe in recipes for resource in recipe(setup, host)),
+        resources=tuple(resource for _, recipe in chapters for resource in recipe(setup, host)),
         open_tcp=firewall.open_tcp(setup, host),
     )
 

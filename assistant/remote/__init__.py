@@ -10,7 +10,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assistant.remote.clean import clean_value
     from assistant.remote.connection import connect, fetch_host_key
     from assistant.remote.credentials import Credentials, NoCredentials, Remembering, Wanted
     from assistant.remote.errors import CAUSES, HostFailure, RemoteError
@@ -29,7 +28,6 @@ _HOME = {
     "Session": "session",
     "Wanted": "credentials",
     "apply_run": "follow",
-    "clean_value": "clean",
     "connect": "connection",
     "fetch_host_key": "connection",
     "follow_run": "follow",
@@ -47,7 +45,6 @@ __all__ = [
     "Session",
     "Wanted",
     "apply_run",
-    "clean_value",
     "connect",
     "fetch_host_key",
     "follow_run",

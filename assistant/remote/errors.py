@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.common.errors import AssistantError
-from assistant.remote.clean import clean_line
 from assistant.text import Message, msg
-from assistant.text.host_messages import said_by_host
-from assistant.text.sanitize import clean_lines
+from assistant.text.host_messages import host_message
+from assistant.text.sanitize import clean_line, clean_lines
 
 CAUSES: Mapping[str, str] = {
     "name-resolution": "the name of the server has no address",
@@ -63,11 +62,12 @@ class RemoteError(AssistantError):
 class HostFailure(RemoteError):  # noqa: N818 - the contract's name
     """The program on the host could not do its work and said why (its ``error`` event)."""
 
-    def __init__(self, cause: str, text: str, tail: Iterable[str] = (), host: str = "") -> None:
-        self.text = clean_lines(text)
+    def __init__(self, cause: str, said: Message, tail: Iterable[str] = (), host: str = "") -> None:
+        self.said = said
+        self.text = str(said)
         self.host = host
         self.tail = tuple(clean_lines(line) for line in tail)
-        message = msg("{host}: {text}", host=host, text=said_by_host(self.text))
+        message = msg("{host}: {text}", host=host, text=said)
         super().__init__(cause, message, self.tail)
 
 
@@ -79,10 +79,9 @@ def host_failure(event: Mapping[str, Any], host: str) -> HostFailure:
     if not isinstance(tail, (list, tuple)):
         tail = ()
     cause = event.get("cause")
-    text = event.get("text")
     return HostFailure(
         clean_line(cause, 40) if isinstance(cause, str) and cause else "unknown",
-        text[:4000] if isinstance(text, str) and text else "it failed without saying why",
+        host_message(event) if event.get("text") else msg("it failed without saying why"),
         [str(line)[:1000] for line in tail[-50:]],
         host,
     )

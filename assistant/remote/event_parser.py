@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from assistant.onhost.protocol import MAX_LINE
-from assistant.remote.clean import clean_value
-from assistant.text.sanitize import clean_lines
+from assistant.text.sanitize import clean_lines, clean_value
 
 READY = b"MA1 ready"
 """The line the bootstrap prints before anything of ours: what came before is the host's noise."""
@@ -23,6 +23,23 @@ MAX_TOTAL = 64 * 1024 * 1024
 
 MAX_EVENTS = 200_000
 """Events in one program."""
+
+
+LATEST = 250_000_000_000.0
+"""Largest number of seconds in an event: as a time it is some years before 9999, the last one."""
+
+MOST_COUNTED = 1_000_000_000
+"""Largest count in an event."""
+
+_SECONDS = ("seconds", "since", "at")
+_COUNTS = ("index", "total", "changed", "failed", "changes", "conflicts")
+_WORDS = ("run", "what", "id", "title", "summary", "diff", "cause", "text", "token", "action")
+_CHECKED = frozenset(
+    {"run", "started", "output", "changed", "unchanged", "kept", "failed", "confirm"}
+    | {"finished", "busy", "state", "error"}
+)
+"""The events of runs and inspections, whose fields mean the same in each (onhost.protocol).
+Answers of other modes have fields of their own, which their readers check."""
 
 
 class BadOutput(ValueError):  # noqa: N818 - it says what the output is
@@ -122,9 +139,38 @@ def parse_event(line: bytes) -> dict[str, Any]:
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         raise BadOutput("a line that is no event")
     seq = event.get("seq", 1)
-    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 1:
+    if not _is_count(seq) or seq < 1:
         raise BadOutput("an event whose number is no number")
+    if event["event"] in _CHECKED:
+        _check(event)
     return event
+
+
+def _check(event: Mapping[str, Any]) -> None:
+    """:class:`BadOutput` when a field that is there is not what every reader takes it to be."""
+    good = (
+        all(_is_seconds(event[key]) for key in _SECONDS if event.get(key) is not None)
+        and all(_is_count(event[key]) for key in _COUNTS if event.get(key) is not None)
+        and all(isinstance(event[key], str) for key in _WORDS if event.get(key) is not None)
+        and all(isinstance(line, str) for line in _lines(event.get("tail")))
+    )
+    if not good:
+        raise BadOutput(f"an event {event['event'][:40]} with a field of the wrong kind")
+
+
+def _is_seconds(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= LATEST
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MOST_COUNTED
+
+
+def _lines(value: object) -> list[Any]:
+    """The lines of a tail; one that is no line when it is none."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [None]
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import asyncssh
 
-from assistant.remote.clean import clean_line
 from assistant.remote.errors import Place, RemoteError
 from assistant.text import Message, msg
+from assistant.text.sanitize import clean_line
 
 _UNREACHABLE = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EACCES}

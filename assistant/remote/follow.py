@@ -18,6 +18,12 @@ Sleep = Callable[[float], Awaitable[object]]
 LONGEST_WAIT = 30.0
 """Seconds between two tries to connect again, at most."""
 
+MOST_CONFIRMATIONS = 10
+"""Confirmations given in one run: a host asks for one at a time, and rarely twice."""
+
+LONGEST_CONFIRMATION = 600.0
+"""Seconds to try to confirm, however long the host would wait."""
+
 GIVE_UP = 15 * 60.0
 """Seconds without any event of the run until reconnecting is given up."""
 
@@ -164,10 +170,10 @@ class _Run:
     def _confirm(self, event: Mapping[str, Any]) -> None:
         token = str(event.get("token", ""))
         seconds = event.get("seconds")
-        if not token or token in self._tokens:
+        if not token or token in self._tokens or len(self._tokens) >= MOST_CONFIRMATIONS:
             return
         self._tokens.add(token)
-        limit = float(seconds) if isinstance(seconds, (int, float)) else 60.0
+        limit = min(float(seconds), LONGEST_CONFIRMATION) if seconds is not None else 60.0
         self._confirming.add(asyncio.ensure_future(self._give_confirmation(token, limit)))
 
     async def _give_confirmation(self, token: str, seconds: float) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
-from assistant.text import host_templates
 from assistant.text.language import LANGUAGES, LOCALE
 
 PACKAGES = ("assistant", "checks", "screens")
@@ -24,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Text:
-    """One call of ``msg``: where it is, its template (None: not a literal) and its values.
+    """One call of ``msg`` or ``said``: where, its template (None: not a literal) and its values.
 
     ``open_values`` is set where the values come from a mapping and cannot be told here.
     """
@@ -40,7 +39,7 @@ class Text:
         """What keeps this text from being translated."""
         where = f"{self.path}:{self.line}"
         if self.template is None:
-            yield f"{where}: the template of msg() must be one literal string"
+            yield f"{where}: the template of msg() or said() must be one literal string"
             return
         try:
             parts = list(Formatter().parse(self.template))
@@ -58,7 +57,7 @@ class Text:
 
 
 def texts(root: Path) -> Iterator[Text]:
-    """Every text below a folder of Python source: calls of ``msg``, and titles of resources."""
+    """Every text below a folder of source: ``msg``, ``said`` (on hosts), titles of resources."""
     for path in sorted(root.rglob("*.py")):
         nodes = list(ast.walk(ast.parse(path.read_text("utf-8"), str(path))))
         calls = [node for node in nodes if isinstance(node, ast.Call)]
@@ -70,7 +69,7 @@ def texts(root: Path) -> Iterator[Text]:
         }
         for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
             name = call.func.id if isinstance(call.func, ast.Name) else ""
-            if name == "msg" and call.args:
+            if name in ("msg", "said") and call.args:
                 yield _text(path, call)
             elif "recipes" in path.parts:
                 yield from _titles(path, call, first=name in titled)
@@ -89,24 +88,16 @@ def _text(path: Path, call: ast.Call) -> Text:
 
 
 def _titles(path: Path, call: ast.Call, *, first: bool) -> Iterator[Text]:
-    """The title of a resource travels to the host and back as plain text (see hostwords)."""
+    """The title of a resource is its own template, and travels to the host and back as such."""
     given = [keyword.value for keyword in call.keywords if keyword.arg == "title"]
     for value in given + call.args[:1] * first:
         if isinstance(value, ast.Constant):
             yield Text(path, call.lineno, str(value.value), frozenset(), open_values=False)
 
 
-def host_texts() -> Iterator[Text]:
-    """What the program on the host says, from the table that recognises it."""
-    path = Path(str(host_templates.__file__))
-    for template in (*host_templates.SENTENCES, host_templates.TWO):
-        yield Text(path, 0, template, frozenset(), open_values=True)
-
-
 def all_texts() -> list[Text]:
     """Every text of the program."""
-    found = [text for package in PACKAGES for text in texts(ROOT / package)]
-    return [*found, *host_texts()]
+    return [text for package in PACKAGES for text in texts(ROOT / package)]
 
 
 def templates(found: Iterable[Text], root: Path = ROOT) -> dict[str, list[str]]:

@@ -1,66 +1,72 @@
-"""What the program on a host says, made into messages.
+"""What the program on a host says, as messages.
 
-That program stands alone on the server and speaks plain English; so do the titles of resources,
-which travel there and back. :func:`said_by_host` recognises its sentences, so that they can be
-worded in another language; what it does not know is shown as it came.
+That program stands alone on the server. Its events carry plain English and beside it the template
+and the values (``assistant.onhost.said``); the templates are keys of the catalogues. Words without
+a template (journals that an older program wrote, output) are shown as they came.
 """
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
+from collections.abc import Mapping
 from string import Formatter
+from typing import Any
 
-from assistant.text.host_templates import SENTENCES, TWO
-from assistant.text.message import Message
+from assistant.text.message import Message, Value, msg
+from assistant.text.sanitize import clean_line, clean_text
 
-_NESTED = frozenset({"why", "what", "verb", "kind", "taken"})
-"""Values that may be sentences of the host themselves."""
+LONGEST = 4000
+"""Characters of a text from a host that are kept."""
 
-
-def said_by_host(text: str) -> Message:
-    """The message for a text from the host or a title of a resource; in English that very text."""
-    return _recognised(text)
+_DEEPEST = 8
+_MOST_VALUES = 20
 
 
-@lru_cache(maxsize=2048)
-def _recognised(text: str) -> Message:
-    known = _known(text)
-    first, semicolon, rest = text.partition("; ")
-    if semicolon and (known is None or "; " not in known.template):
-        begun = _known(first)
-        if begun is not None:
-            return Message(template=TWO, values={"first": begun, "rest": said_by_host(rest)})
+def host_message(event: Mapping[str, Any], key: str = "text") -> Message:
+    """The sentence of an event, whose plain English is under ``key``; empty when it has none.
+
+    Nothing in it is believed: a template that is not plain names in braces is not used.
+    """
+    known = _known(event, _DEEPEST)
     if known is not None:
         return known
-    if "{" in text or "}" in text:
-        return Message(template="{text}", values={"text": text})
-    return Message(template=text)  # a title, or something new, which then stays English
+    text = event.get(key)
+    if not isinstance(text, str) or not text:
+        return Message(template="")
+    return msg("{text}", text=clean_line(text, LONGEST))
 
 
-def _known(text: str) -> Message | None:
-    for pattern, template in _patterns():
-        found = pattern.fullmatch(text)
-        if found is not None:
-            values = {
-                name: said_by_host(value) if name in _NESTED else value
-                for name, value in found.groupdict().items()
-            }
-            return Message(template=template, values=values)
-    return None
+def title_message(title: str) -> Message:
+    """The title of a resource: a template of ours without values, wherever it was kept since."""
+    return msg("{text}", text=title) if "{" in title or "}" in title else Message(template=title)
 
 
-@lru_cache(maxsize=1)
-def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The sentences as patterns, the most particular (most fixed letters) first."""
-    made = []
-    for template in SENTENCES:
-        pattern, fixed = "", 0
-        for literal, name, _, _ in Formatter().parse(template):
-            pattern += re.escape(literal)
-            fixed += len(literal)
-            if name is not None:
-                pattern += f"(?P<{name}>.+?)"
-        made.append((fixed, re.compile(pattern, re.DOTALL), template))
-    made.sort(key=lambda one: -one[0])
-    return tuple((pattern, template) for _, pattern, template in made)
+def _known(told: Mapping[str, Any], depth: int) -> Message | None:
+    template, values = told.get("template"), told.get("values", {})
+    if not isinstance(template, str) or not 0 < len(template) <= LONGEST or depth == 0:
+        return None
+    if not isinstance(values, Mapping) or len(values) > _MOST_VALUES:
+        return None
+    if clean_text(template) != template or not _plain(template, values):
+        return None
+    made: dict[str, Value] = {}
+    for name, value in values.items():
+        one = _known(value, depth - 1) if isinstance(value, Mapping) else _value(value)
+        if one is None:
+            return None
+        made[str(name)] = one
+    return Message(template=template, values=made)
+
+
+def _plain(template: str, values: Mapping[str, Any]) -> bool:
+    """Whether all braces hold the name of a value, without any format: that could ask for a lot."""
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError:
+        return False
+    return all(name is None or (name in values and not spec) for _, name, spec, _ in parts)
+
+
+def _value(value: object) -> Value | None:
+    if isinstance(value, str):
+        return clean_text(value[:LONGEST])
+    return value if isinstance(value, (int, float)) else None

@@ -37,6 +37,9 @@ class Message:
 
 Value = str | int | float | Message
 
+NOTHING = Message(template="")
+"""What is said where there is nothing to say."""
+
 
 def msg(template: str, **values: Any) -> Message:
     """Make a :class:`Message`; values that are no numbers and no messages are kept as text."""

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+OPENERS = r"\x1b\x90\x98\x9b\x9d-\x9f"
+"""The characters that an escape sequence can begin with, inside square brackets."""
+
+STRING_BODY = rf"[^\x07\x9c{OPENERS}]{{0,4096}}"
+"""What may stand in a string for the terminal: no opener, or a host could have every one of a
+quarter of a million openers looked at as far as the next ones, again and again."""
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)"  # OSC, DCS
+    rf"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]){STRING_BODY}(?:\x07|\x1b\\|\x9c)"  # OSC, DCS
     r"|\x9b[0-?]*[ -/]*[@-~]"  # CSI as one character
     r"|\x1b[ -/]*[0-~]"  # two-character escapes
 )
@@ -34,3 +42,20 @@ def clean_text(text: str) -> str:
     if text.isprintable() and text.isascii():
         return text
     return clean_lines(text).replace("\t", " ").replace("\n", "")
+
+
+def clean_line(text: str, limit: int = 300) -> str:
+    """The text on one line, at most ``limit`` characters; breaks and gaps become one space."""
+    line = " ".join(clean_lines(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def clean_value(value: Any) -> Any:
+    """A JSON value with every string in it cleaned as :func:`clean_lines`, keys included."""
+    if isinstance(value, str):
+        return clean_lines(value)
+    if isinstance(value, list):
+        return [clean_value(item) for item in value]
+    if isinstance(value, dict):
+        return {clean_lines(str(name)): clean_value(item) for name, item in value.items()}
+    return value

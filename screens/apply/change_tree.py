@@ -12,7 +12,8 @@ from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from assistant.text import Message, msg
-from assistant.text.host_messages import said_by_host
+from assistant.text.host_messages import host_message, title_message
+from assistant.text.message import NOTHING
 from screens.widgets.words import say
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Change:
     id: str
     title: str
     action: str
-    summary: str = ""
+    summary: Message = NOTHING
     diff: str = ""
     more: tuple[str, ...] = ()
 
@@ -96,7 +97,7 @@ def changes_of(preview: HostPreview, more: Mapping[str, tuple[str, ...]]) -> tup
             id=str(state.get("id", "")),
             title=str(state.get("title") or state.get("id", "")),
             action=str(state.get("action", "unknown")),
-            summary=str(state.get("summary") or ""),
+            summary=host_message(state, "summary"),
             diff=str(state.get("diff") or ""),
             more=more.get(str(state.get("id")), ()),
         )
@@ -227,7 +228,7 @@ class ChangeTree(Tree[Change | Heading | None]):
             return Text(self._heading(data))
         if data is None:
             return Text("")
-        return Text(say(self, said_by_host(data.title)))
+        return Text(say(self, title_message(data.title)))
 
     def _heading(self, data: Heading) -> str:
         if not data.group:

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from assistant.text import listed, msg
-from assistant.text.host_messages import said_by_host
+from assistant.text.host_messages import title_message
 from screens.apply.change_tree import Change, Decisions, Heading, sign_of
 from screens.base.page import worded_bindings
 from screens.widgets.key_hints import KeyHints
@@ -58,14 +58,14 @@ class ChangeView(ScrollableContainer, can_focus=True):
             return []
         sign, kind, word = sign_of(change, self._decisions)
         lines = [
-            Content.styled(say(self, said_by_host(change.title)), "bold"),
+            Content.styled(say(self, title_message(change.title)), "bold"),
             Content.styled(say(self, change.place), "dim"),
             Content.assemble((f"{sign} ", _COLOURS.get(kind, "")), say(self, word)),
         ]
         if change.more:
             lines += [Content(""), Content(say(self, listed(change.more)))]
-        elif change.summary:
-            lines += [Content(""), Content(say(self, said_by_host(change.summary)))]
+        elif change.summary.template:
+            lines += [Content(""), Content(say(self, change.summary))]
         if change.action == "conflict":
             lines += [Content(""), Content(say(self, _CHOICE))]
         if change.diff:

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from assistant.operations.run_state import Failure, HostRun
 from assistant.setup.history import Standing
 from assistant.text import Message, msg
-from assistant.text.host_messages import said_by_host
+from assistant.text.host_messages import title_message
 from screens.apply.run_causes import remedy
 from screens.apply.run_work import UNDO, RunWork
 from screens.widgets.words import Words
@@ -175,10 +175,10 @@ def _failed(work: RunWork | None, setup: Setup | None) -> _Told:
 
 
 def _because(run: HostRun, failure: Failure) -> _Told:
-    text = said_by_host(failure.text) if failure.text else said_by_host(failure.cause)
+    text = failure.said if failure.said.template else msg("{text}", text=failure.cause)
     if failure.title:
         what = msg(
-            "{step} on {host}: {text}", step=said_by_host(failure.title), host=run.host, text=text
+            "{step} on {host}: {text}", step=title_message(failure.title), host=run.host, text=text
         )
     else:
         what = msg("{host}: {text}", host=run.host, text=text)

@@ -23,7 +23,7 @@ from textual.widget import Widget
 from assistant.operations.run_state import CHAPTERS, SETTLED, HostRun, RunStep
 from assistant.operations.run_time import about, counted, elapsed, in_step, left
 from assistant.text import Message, msg
-from assistant.text.host_messages import said_by_host
+from assistant.text.host_messages import title_message
 from screens.widgets.cells import shorten
 from screens.widgets.log_tail import LogTail
 from screens.widgets.words import say
@@ -111,7 +111,7 @@ def _step_rows(
             right = counted(in_step(run, now))
         if step.state != "waiting":
             focus = number
-        found.append(Row(step.state, said_by_host(step.title), right, depth))
+        found.append(Row(step.state, title_message(step.title), right, depth))
     return tuple(found), focus
 
 

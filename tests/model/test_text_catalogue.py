@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
+import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
@@ -15,9 +14,9 @@ from rich.cells import cell_len
 from assistant.advice.options import OPTIONS, acknowledged
 from assistant.answers import QUESTIONS
 from assistant.cli import build_parser
-from assistant.text import catalogue, language, msg, render
-from assistant.text.host_messages import said_by_host
-from assistant.text.host_templates import SENTENCES
+from assistant.onhost.said import fields, said, together
+from assistant.text import Message, catalogue, language, msg, render
+from assistant.text.host_messages import host_message, title_message
 from assistant.text.sanitize import clean_text
 
 TEXTS = catalogue.all_texts()
@@ -136,7 +135,11 @@ def test_commands_options_and_paths_are_not_translated() -> None:
 
 
 def test_no_text_needs_a_plural_form() -> None:
-    people = set(TEMPLATES) - set(SENTENCES)
+    people = {
+        template
+        for template, files in TEMPLATES.items()
+        if not all(file.startswith("assistant/onhost/") for file in files)
+    }
     assert [template for template in people if re.search(r"\w\(s\)", template)] == []
 
 
@@ -188,75 +191,67 @@ def test_help_of_every_command_is_worded_in_both_languages() -> None:
 # -- what the program on the host says --------------------------------------------------------
 
 
-def _sentences(path: Path) -> Iterator[tuple[int, str]]:
-    """Each sentence that a module of the host gives to HostError, Found, Done or Kept."""
-    tree = ast.parse(path.read_text("utf-8"))
-    for call in ast.walk(tree):
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-            continue
-        place = {"HostError": 1, "Found": 1, "Done": 0, "Kept": 0}.get(call.func.id)
-        if place is None or len(call.args) <= place:
-            continue
-        said = call.args[place]
-        if isinstance(said, ast.Constant) and isinstance(said.value, str):
-            yield call.lineno, said.value
-        elif isinstance(said, ast.JoinedStr):
-            parts = [
-                str(part.value) if isinstance(part, ast.Constant) else "thing"
-                for part in said.values
-            ]
-            yield call.lineno, "".join(parts)
+def _said(template: str, **values: object) -> dict[str, object]:
+    return {"event": "failed", **fields("text", said(template, **values))}
 
 
-# Said only to the assistant itself, about a request it never makes; and sentences made of parts,
-# which stand in the table one by one.
-_INTERNAL = re.compile(
-    r"create needs|unknown action|is no secret that|the field thing|thing: thing"
-    r"|neither an event nor a text|sign needs the requests"
-    r"|^new secret, thing|^thing: what it|^thingthing"
-)
+def test_what_the_host_says_is_worded_again() -> None:
+    inner = said("the installation of {names}", names="nginx")
+    event = json.loads(json.dumps(_said("apt failed, so {what} stopped.", what=inner)))
+    message = host_message(event)
+    assert str(message) == event["text"] == "apt failed, so the installation of nginx stopped."
+    assert render(message, "zh") == "apt 失败了，所以 nginx 的安装停下了。"
+    both = together([said("removed {path}", path="/etc/x"), said("removed")])
+    assert render(host_message(fields("text", both)), "zh") == "已删除 /etc/x；已删除"
+    assert render(title_message("Start Synapse"), "zh") == "启动 Synapse"
+    assert str(title_message("of {another} time")) == "of {another} time"
 
 
-def test_every_sentence_of_the_host_is_known() -> None:
-    folder = Path(catalogue.ROOT / "assistant" / "onhost")
-    unknown = [
-        f"{path.name}:{line}: {text}"
-        for path in sorted(folder.rglob("*.py"))
-        for line, text in _sentences(path)
-        if not _INTERNAL.search(text)
-        and said_by_host(text).template not in SENTENCES
-        and "; " not in text
-    ]
-    assert unknown == []
-
-
-def test_what_the_host_says_is_recognised_and_worded_again() -> None:
-    for template in SENTENCES:
-        names = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
-        text = template.format(**{name: f"/x/{name}" for name in names})
-        message = said_by_host(text)
-        assert str(message) == text
-        assert render(message, "zh") != text
+def test_journals_of_older_programs_are_shown_in_plain_english() -> None:
+    event = {"event": "failed", "text": "apt failed, so the installation of nginx stopped."}
+    assert render(host_message(event), "zh") == event["text"]
+    assert host_message({"event": "changed", "seconds": 1.0}, "summary").template == ""
 
 
 @pytest.mark.parametrize(
-    ("text", "chinese"),
+    "forged",
     [
-        ("Start Synapse", "启动 Synapse"),
-        ("installed nginx, openssl", "已安装 nginx, openssl"),
-        (
-            "apt failed, so the installation of nginx stopped.",
-            "apt 失败了，所以 nginx 的安装停下了。",
-        ),
-        ("removed /etc/x; removed", "已删除 /etc/x；已删除"),
-        ("a folder is where the file belongs", "应该放文件的地方是文件夹"),
-        (
-            "nginx.service could not start. Its last words: bind() failed",
-            "nginx.service 没能启动。 它最后的话：bind() failed",
-        ),
-        ("something new {of} a later version", "something new {of} a later version"),
+        {"template": "{x:>999999999}", "values": {"x": "a"}},
+        {"template": "{x!r}", "values": {}},
+        {"template": "{x.y}", "values": {"x": "a"}},
+        {"template": "{0}", "values": {"x": "a"}},
+        {"template": "{", "values": {}},
+        {"template": "a\x1b[2J"},
+        {"template": "x" * 5000},
+        {"template": 5},
+        {"template": "{x}", "values": ["a"]},
+        {"template": "{x}", "values": {"x": ["a"]}},
+        {"template": "{x}", "values": {"x": None}},
+        {"template": "x", "values": {str(n): "a" for n in range(1000)}},
+        {"template": "{x}", "values": {"x": {"template": "{y}"}}},
     ],
 )
-def test_examples_of_what_the_host_says(text: str, chinese: str) -> None:
-    assert str(said_by_host(text)) == text
-    assert render(said_by_host(text), "zh") == chinese
+def test_a_forged_template_is_not_used(forged: dict[str, object]) -> None:
+    assert str(host_message({"event": "failed", "text": "as it came", **forged})) == "as it came"
+
+
+def test_values_of_a_host_are_cleaned_and_kept_short() -> None:
+    message = host_message(_said("removed {path}", path="a\x1b[2J\nb\u202e" + "c" * 9000))
+    assert str(message).startswith("removed ab" + "c" * 100)
+    assert len(str(message)) <= 4100
+
+
+def test_sentences_within_sentences_end_somewhere() -> None:
+    whole = said("removed")
+    for _ in range(50):
+        whole = said("{first}; {rest}", first=whole, rest="x")
+    assert str(host_message(fields("text", whole))) == str(whole)
+    assert host_message(fields("text", whole)).template == "{text}"
+
+
+def test_every_sentence_of_the_host_is_a_template_of_the_catalogue() -> None:
+    folder = Path(catalogue.ROOT / "assistant" / "onhost")
+    found = [text for text in catalogue.texts(folder) if text.template]
+    assert len(found) > 250
+    assert [problem for text in found for problem in text.problems] == []
+    assert all(render(Message(text.template or ""), "zh") for text in found)

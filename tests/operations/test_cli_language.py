@@ -13,7 +13,7 @@ from assistant.cli.output import Output
 from assistant.findings.model import THIS_COMPUTER, Confidence, Finding, Mender, Remedy, Status
 from assistant.operations.apply import HostPreview
 from assistant.operations.follow import HostResult, Progress
-from assistant.text import msg
+from assistant.text import Message, msg
 
 HAN = re.compile("[\u4e00-\u9fff]")
 ANSWERS = '[answers]\npeople = "mostly_inside"\nfiling = "could"\nmainland_server = "yes"\n'
@@ -99,12 +99,13 @@ def test_findings_line_up_in_chinese(capsys: pytest.CaptureFixture[str]) -> None
 def test_what_the_host_says_is_told_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
     out = Output(language="zh")
     state = {"id": "x", "action": "create", "title": "Web server", "summary": "install nginx"}
+    state |= {"template": "install {names}", "values": {"names": "nginx"}}
     out.preview(HostPreview("outside", 5, (state,)), diffs=False)
     out.progress(
         Progress("outside", {"event": "changed", "id": "x", "title": "Firewall", "seconds": 2})
     )
     out.result(_result(ok=True, changed=3))
-    out.result(_result(ok=False, text="There was no run on this host yet."))
+    out.result(_result(ok=False, said="There was no run on this host yet."))
     told = capsys.readouterr()
     assert "新建      网页服务器 — 安装 nginx" in told.out
     assert "✓ outside：完成，改动了 3 项（12.3 秒）" in told.out
@@ -112,7 +113,7 @@ def test_what_the_host_says_is_told_in_chinese(capsys: pytest.CaptureFixture[str
     assert "✓ outside: 防火墙 (2.0 s)" in told.err
 
 
-def _result(*, ok: bool, changed: int = 0, text: str = "") -> HostResult:
+def _result(*, ok: bool, changed: int = 0, said: str = "") -> HostResult:
     return HostResult(
         host="outside",
         run="r1",
@@ -122,7 +123,7 @@ def _result(*, ok: bool, changed: int = 0, text: str = "") -> HostResult:
         stopped=False,
         failed="" if ok else "x",
         cause="" if ok else "disk-full",
-        text=text,
+        said=Message(said),
         tail=(),
         changes=(),
         kept=(),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.remote import HostFailure, RemoteError, Session, apply_run, connect, follow_run
-from assistant.remote.follow import request_stop
+from assistant.remote.follow import MOST_CONFIRMATIONS, request_stop
 from assistant.text import msg
 from tests.support.remote_sshd import Sshd, running_sshd
 
@@ -74,7 +74,7 @@ class _FakeSession:
     async def ask(self, request: dict[str, Any], *, idle: float = 120) -> dict[str, Any]:
         self.host.asked.append(request)
         if request.get("token") == "wrong":
-            raise HostFailure("not-confirmed", "no")
+            raise HostFailure("not-confirmed", msg("no"))
         return {"event": "result"}
 
 
@@ -84,7 +84,7 @@ class _Forgetful(_FakeSession):
     ) -> AsyncGenerator[dict[str, Any], None]:
         if request["mode"] == "follow":
             self.host.asked.append(request)
-            raise HostFailure("no-run", "unknown run")
+            raise HostFailure("no-run", msg("unknown run"))
         async for event in super().program(request, idle=idle):
             yield event
 
@@ -172,7 +172,7 @@ def test_host_failures_are_raised() -> None:
     class Failing(Host):
         @asynccontextmanager
         async def open(self) -> AsyncIterator[Session]:
-            raise HostFailure("busy", "another run")
+            raise HostFailure("busy", msg("another run"))
             yield
 
     with pytest.raises(HostFailure):
@@ -293,3 +293,19 @@ def test_cut_connections_to_a_real_server(sshd: Sshd, tmp_path: Path) -> None:
     assert [event["seq"] for event in seen if "seq" in event] == list(range(1, 31))
     assert seen[-1] == {"event": "result", "ok": True}
     assert sum(event["event"] == "reconnecting" for event in seen) >= 2
+
+
+def test_forged_questions_for_confirmation_open_few_connections() -> None:
+    host = Host()
+    host.events = [
+        EVENTS[0],
+        *(
+            {"event": "confirm", "token": f"t{n}", "seconds": 2.5e11, "seq": 2 + n}
+            for n in range(2000)
+        ),
+        {"event": "result"},
+    ]
+    seen = follow(host)
+    asked = [request for request in host.asked if request.get("mode") == "confirm"]
+    assert len(asked) <= MOST_CONFIRMATIONS
+    assert seen[-1] == {"event": "result"}

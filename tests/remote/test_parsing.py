@@ -7,11 +7,13 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shlex
 import socket
 import string
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,14 +23,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.remote import bootstrap, commands, sources
-from assistant.remote.clean import clean_line, clean_value
 from assistant.remote.commands import Become, judge
 from assistant.remote.credentials import Remembering, Secret, Wanted
 from assistant.remote.errors import CAUSES, Place, RemoteError, host_failure
 from assistant.remote.event_parser import READY, BadOutput, EventParser, parse_event
 from assistant.remote.failure_causes import Progress, classify
-from assistant.text import render
-from assistant.text.sanitize import clean_lines
+from assistant.text import render, sanitize
+from assistant.text.sanitize import clean_line, clean_lines, clean_value
 from tests.support.remote_sshd import FAKE_MODULES, Answers
 
 PLACE = Place("home server", "203.0.113.5", 2222, "operator", "~/.ssh/k")
@@ -456,3 +457,60 @@ def test_remembering_asks_once_until_the_answer_was_wrong() -> None:
 def test_errors_are_read_by_people() -> None:
     error = RemoteError("auth", classify(TimeoutError(), PLACE).message, ["\x1b[31mraw", " "])
     assert str(error).endswith("[auth]") and error.evidence == ("raw",)
+
+
+@pytest.mark.parametrize("opener", ["\x90", "\x98", "\x9d", "\x9e", "\x9f", "\x1b]", "\x1bP"])
+@pytest.mark.parametrize("between", ["", "a", "\x9b", "\x1b["])
+def test_no_character_of_a_hostile_line_is_looked_at_for_a_second_opener(
+    opener: str, between: str
+) -> None:
+    line = (opener + between) * (262_000 // len(opener + between))
+    body = re.compile(sanitize.STRING_BODY)
+    openers = re.finditer(f"[{sanitize.OPENERS}]", line)
+    looked_at = sum(len(_matched(body, line, found.end())) for found in openers)
+    assert looked_at <= len(line)
+    begun = time.monotonic()
+    assert set(clean_lines(line)) <= set("a[]P")
+    assert time.monotonic() - begun < 5
+
+
+def _matched(body: re.Pattern[str], line: str, at: int) -> str:
+    found = body.match(line, at)
+    assert found is not None
+    return found[0]
+
+
+_ODD = [
+    {"event": "changed", "id": "x", "seconds": "x"},
+    {"event": "changed", "id": "x", "seconds": 10**400},
+    {"event": "changed", "id": "x", "seconds": True},
+    {"event": "changed", "id": "x", "seconds": -1},
+    {"event": "busy", "run": "r", "since": 1e300},
+    {"event": "busy", "run": ["r"], "since": 1.0},
+    {"event": "failed", "id": "x", "cause": "y", "text": "z", "tail": 5},
+    {"event": "failed", "id": "x", "cause": "y", "text": "z", "tail": [5]},
+    {"event": "failed", "id": {}, "cause": "y", "text": "z"},
+    {"event": "run", "run": "r", "total": 10**400},
+    {"event": "run", "run": "r", "total": 1.5},
+    {"event": "started", "id": "x", "at": 10**400},
+    {"event": "started", "id": "x", "seq": 10**400},
+    {"event": "confirm", "token": 5, "seconds": 60},
+    {"event": "confirm", "token": "t", "seconds": "60"},
+    {"event": "finished", "ok": True, "changed": "3"},
+]
+
+
+@pytest.mark.parametrize("event", _ODD)
+def test_an_event_with_a_field_of_the_wrong_kind_is_no_event(event: dict[str, object]) -> None:
+    with pytest.raises(BadOutput):
+        parse_event(json.dumps(event).encode())
+
+
+def test_fields_that_are_missing_or_null_are_no_lie() -> None:
+    for event in (
+        {"event": "busy", "run": "", "since": 0.0},
+        {"event": "changed", "id": "x", "seconds": 0, "summary": "", "seq": 1, "at": 1.7e9},
+        {"event": "failed", "id": None, "text": "x", "tail": []},
+        {"event": "measurement", "seconds": None, "text": 5},
+    ):
+        assert parse_event(json.dumps(event).encode()) == event

@@ -23,6 +23,7 @@ from assistant.remote import CAUSES, HostFailure, HostKey, Wanted
 from assistant.setup.model import RELEASES, Host, Login, Role, Settings, Setup
 from assistant.setup.store import open_setup, read_setup
 from assistant.setup.updates import with_findings
+from assistant.text import msg
 from assistant.wizard.draft import Draft, TypedHost, TypedLogin
 from assistant.wizard.draft_to_setup import draft_from_setup, setup_from_draft, setup_name
 from assistant.wizard.steps import Step
@@ -402,7 +403,7 @@ def _following(monkeypatch: pytest.MonkeyPatch, what: str, followed: list[str | 
 
     async def apply_run(open_session: Any, request: Mapping[str, Any]) -> AsyncIterator[Any]:
         yield {"event": "busy", "run": "theirs", "since": 1.0}
-        raise HostFailure("busy", "Run theirs is under way.", host="outside")
+        raise HostFailure("busy", msg("Run theirs is under way."), host="outside")
 
     async def follow_run(open_session: Any, run: str | None = None) -> AsyncIterator[Any]:
         followed.append(run)

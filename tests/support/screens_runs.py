@@ -150,7 +150,7 @@ APPLY_FAILED = (
         changed=2,
         failed="virtualenv:/opt/matrix-assistant/synapse",
         cause="disk-full",
-        text="The disk of the server is full.",
+        said=msg("The disk of the server is full."),
         tail=("E: write error - No space left on device", ODD),
         changes=("packages:postgresql", "user:matrix-synapse"),
     ),

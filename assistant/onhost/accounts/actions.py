@@ -34,6 +34,7 @@ from assistant.onhost.accounts.synapse_api import AdminApi, ApiError
 from assistant.onhost.accounts.temporary_users import TemporaryUsers
 from assistant.onhost.contract import HostError
 from assistant.onhost.protocol import STATE_DIR
+from assistant.onhost.said import fields, plain, said
 
 REVEALABLE = {"admin-password": f"{STATE_DIR}/secrets/admin-password"}
 """Names that ``reveal`` knows: secrets that a person types, never a service's own."""
@@ -66,11 +67,11 @@ def run(
     try:
         action = _ACTIONS.get(str(request.get("action", "")))
         if action is None:
-            raise HostError("validation", f"unknown action {request.get('action')!r}")
+            raise HostError("validation", plain(f"unknown action {request.get('action')!r}"))
         emit({"event": "result", **action(request, host)})
     except HostError as error:
         tail = list(error.tail)
-        emit({"event": "error", "cause": error.cause, "text": error.text, "tail": tail})
+        emit({"event": "error", "cause": error.cause, **fields("text", error.text), "tail": tail})
 
 
 def new_password() -> str:
@@ -82,7 +83,7 @@ def new_password() -> str:
 def _create(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
     wanted = request.get("users")
     if not isinstance(wanted, list) or not all(isinstance(user, Mapping) for user in wanted):
-        raise HostError("validation", "create needs a list of users")
+        raise HostError("validation", plain("create needs a list of users"))
     names = tuple(_localpart(user.get("localpart")) for user in wanted)
     host.temporary.add(names)
     made = []
@@ -155,7 +156,10 @@ def _invite(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
     except ApiError as error:
         if error.code != "M_USER_IN_USE":
             raise
-        text = f"The name {name} is taken: names of former users stay reserved. Choose another."
+        text = said(
+            "The name {name} is taken: names of former users stay reserved. Choose another.",
+            name=name,
+        )
         raise HostError("conflict", text) from None
     return {"user_id": told["user_id"], "password": password}
 
@@ -172,7 +176,7 @@ def _reset(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
 def _events(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
     event_ids, needles = _texts(request, "event_ids"), _texts(request, "needles")
     if not event_ids and not needles:
-        raise HostError("validation", "neither an event nor a text to look for was named")
+        raise HostError("validation", plain("neither an event nor a text to look for was named"))
     events = stored_events.events(host.ask, event_ids, str(request.get("room_id") or ""))
     found, total = stored_events.occurrences(host.ask, needles)
     return {
@@ -186,11 +190,15 @@ def _reveal(request: Mapping[str, Any], host: Host) -> dict[str, Any]:
     name = _text(request, "name")
     path = host.revealable.get(name)
     if path is None:
-        raise HostError("validation", f"{name!r} is no secret that can be shown")
+        raise HostError("validation", plain(f"{name!r} is no secret that can be shown"))
     try:
         return {"value": Path(path).read_text("utf-8").strip()}
     except OSError as error:
-        text = f"The secret {name} cannot be read on this server ({error.strerror})."
+        text = said(
+            "The secret {name} cannot be read on this server ({error}).",
+            name=name,
+            error=error.strerror,
+        )
         raise HostError("missing-secret", text) from None
 
 
@@ -198,7 +206,7 @@ def _localpart(value: object) -> str:
     if not isinstance(value, str) or not _LOCALPART.fullmatch(value):
         raise HostError(
             "validation",
-            "A user name consists of small letters, digits and the signs . _ = / + - only.",
+            said("A user name consists of small letters, digits and the signs . _ = / + - only."),
         )
     return value
 
@@ -206,7 +214,7 @@ def _localpart(value: object) -> str:
 def _text(request: Mapping[str, Any], key: str) -> str:
     value = request.get(key)
     if not isinstance(value, str) or not value or "\0" in value:
-        raise HostError("validation", f"the field {key} is missing")
+        raise HostError("validation", plain(f"the field {key} is missing"))
     return value
 
 
@@ -216,7 +224,7 @@ def _texts(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
         isinstance(value, str) and value and "\0" not in value for value in values
     )
     if not good or len(values) > MOST_TEXTS:
-        raise HostError("validation", f"the field {key} is no list of texts, or too long")
+        raise HostError("validation", plain(f"the field {key} is no list of texts, or too long"))
     return tuple(dict.fromkeys(values))
 
 

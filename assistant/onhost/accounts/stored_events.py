@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from assistant.onhost.contract import HostError
+from assistant.onhost.said import said
 from assistant.onhost.system.output_causes import tail_of
 
 Ask = Callable[[str], str]
@@ -30,9 +31,11 @@ def ask_database(sql: str) -> str:
             _PSQL, input=text, capture_output=True, text=True, timeout=90, cwd="/", check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        raise HostError("postgres", "The database of this server could not be asked.") from None
+        raise HostError(
+            "postgres", said("The database of this server could not be asked.")
+        ) from None
     if done.returncode != 0:
-        text = "The database of this server did not answer the question."
+        text = said("The database of this server did not answer the question.")
         raise HostError("postgres", text, tail_of(done.stderr))
     return done.stdout
 

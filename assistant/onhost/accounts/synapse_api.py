@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from assistant.onhost.contract import HostError
+from assistant.onhost.said import Said, said
 
 BASE = "http://127.0.0.1:8008"
 SECRET_FILE = "/etc/matrix-synapse/registration_shared_secret"  # noqa: S105 - a path
@@ -31,8 +32,11 @@ _LONGEST_WAIT = 30.0
 class ApiError(HostError):
     """Synapse refused; ``status`` is the HTTP status, ``code`` Matrix' errcode."""
 
-    def __init__(self, status: int, code: str, told: str, what: str) -> None:
-        super().__init__("command", f"Synapse refused {what}: {told or f'HTTP {status}'}.")
+    def __init__(self, status: int, code: str, told: str, what: Said) -> None:
+        super().__init__(
+            "command",
+            said("Synapse refused {what}: {answer}.", what=what, answer=told or f"HTTP {status}"),
+        )
         self.status = status
         self.code = code
 
@@ -55,7 +59,7 @@ class AdminApi:
         """
         secret = self._secret()
         path = "/_synapse/admin/v1/register"
-        nonce = str(self._call("GET", path, what="to make a user").get("nonce", ""))
+        nonce = str(self._call("GET", path, what=said("to make a user")).get("nonce", ""))
         parts = (nonce, localpart, password, "admin" if admin else "notadmin")
         mac = hmac.new(secret, b"\0".join(part.encode() for part in parts), hashlib.sha1)
         body = {
@@ -67,13 +71,19 @@ class AdminApi:
             "mac": mac.hexdigest(),
             "inhibit_login": not login,
         }
-        return self._call("POST", path, body, what=f"to make the user {localpart}")
+        return self._call("POST", path, body, what=said("to make the user {user}", user=localpart))
 
     def deactivate(self, token: str, user_id: str) -> bool:
         """Deactivate and erase a user; False when there is none of that name."""
         path = f"/_synapse/admin/v1/deactivate/{quote(user_id, safe='')}"
         try:
-            self._call("POST", path, {"erase": True}, token=token, what=f"to remove {user_id}")
+            self._call(
+                "POST",
+                path,
+                {"erase": True},
+                token=token,
+                what=said("to remove {user}", user=user_id),
+            )
         except ApiError as error:
             if error.status == 404:
                 return False
@@ -84,7 +94,9 @@ class AdminApi:
         """Give a user a new password; ``log_out`` ends its sessions too."""
         path = f"/_synapse/admin/v1/reset_password/{quote(user_id, safe='')}"
         body = {"new_password": password, "logout_devices": log_out}
-        self._call("POST", path, body, token=token, what=f"a new password for {user_id}")
+        self._call(
+            "POST", path, body, token=token, what=said("a new password for {user}", user=user_id)
+        )
 
     def log_in(self, localpart: str, password: str) -> dict[str, Any]:
         """Log in with a password: user_id, access_token, device_id."""
@@ -94,7 +106,7 @@ class AdminApi:
             "password": password,
         }
         path = "/_matrix/client/v3/login"
-        return self._call("POST", path, body, what=f"to log {localpart} in")
+        return self._call("POST", path, body, what=said("to log {user} in", user=localpart))
 
     def _secret(self) -> bytes:
         try:
@@ -102,8 +114,12 @@ class AdminApi:
         except OSError as error:
             raise HostError(
                 "missing-secret",
-                f"The registration secret {self._secret_file} cannot be read "
-                f"({error.strerror}): apply the setup first.",
+                said(
+                    "The registration secret {path} cannot be read ({error}): apply the setup "
+                    "first.",
+                    path=self._secret_file,
+                    error=error.strerror,
+                ),
             ) from None
 
     def _call(
@@ -113,7 +129,7 @@ class AdminApi:
         body: Mapping[str, Any] | None = None,
         *,
         token: str = "",
-        what: str,
+        what: Said,
     ) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
         if token:
@@ -143,7 +159,7 @@ class AdminApi:
 def _silent(detail: str) -> HostError:
     return HostError(
         "health",
-        "Synapse does not answer on this server: it is still starting, or has stopped.",
+        said("Synapse does not answer on this server: it is still starting, or has stopped."),
         (detail,),
     )
 

@@ -18,6 +18,7 @@ from assistant.onhost.engine.registry import handler_for
 from assistant.onhost.handlers.secret import not_given, of_these_settings
 from assistant.onhost.paths import Paths, checked_run
 from assistant.onhost.resources import Resource, Secret
+from assistant.onhost.said import fields, said
 from assistant.onhost.system.disk import host_error, private_folder, read_file, write_whole
 from assistant.onhost.system.event_lines import Emit
 from assistant.onhost.system.host_errors import as_host_error
@@ -37,7 +38,11 @@ def busy(paths: Paths, emit: Emit) -> None:
 def busy_error(run: str, since: float) -> HostError:
     """The error that another run is under way."""
     begun = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(since))
-    text = f"Another run ({run}) is under way on this host since {begun} UTC. Wait for its end."
+    text = said(
+        "Another run ({run}) is under way on this host since {begun} UTC. Wait for its end.",
+        run=run,
+        begun=begun,
+    )
     return HostError("busy", text)
 
 
@@ -72,7 +77,10 @@ def _refuse_conflicts(looked: Sequence[tuple[Resource, Found]], emit: Emit) -> N
     for resource, found in conflicts:
         emit(state_event(resource, found))
     names = ", ".join(resource.id for resource, _ in conflicts)
-    text = f"Edited by hand since the last apply: {names}. Nothing was changed; decide on each."
+    text = said(
+        "Edited by hand since the last apply: {names}. Nothing was changed; decide on each.",
+        names=names,
+    )
     raise HostError("conflict", text)
 
 
@@ -89,8 +97,8 @@ def _refuse_missing_secrets(
 
 def _settled(resource: Resource, found: Found, seconds: float) -> dict[str, Any]:
     name = "kept" if found.data.get(KEPT) else "unchanged"
-    told = {"id": resource.id, "seconds": round(seconds, 3), "summary": found.summary}
-    return {"event": name, **told}
+    told = {"id": resource.id, "seconds": round(seconds, 3)}
+    return {"event": name, **told, **fields("summary", found.summary)}
 
 
 def prepare(paths: Paths, run: str) -> None:
@@ -175,7 +183,7 @@ class RunLog:
     def fail(self, resource_id: str, error: HostError) -> None:
         """Emit ``failed``."""
         self.tally.failed += 1
-        told = {"id": resource_id, "cause": error.cause, "text": error.text}
+        told = {"id": resource_id, "cause": error.cause, **fields("text", error.text)}
         self.emit({"event": "failed", **told, "tail": list(error.tail)})
 
     def stopping(self, machine: HostMachine) -> bool:
@@ -223,7 +231,7 @@ def _one(
     if found.action == "none":
         return _settled(resource, found, 0.0)
     if found.action == "conflict":
-        text = f"{resource.id} was edited by hand while the run was under way."
+        text = said("{id} was edited by hand while the run was under way.", id=resource.id)
         raise HostError("conflict", text, found.diff.splitlines()[:30])
     emit({"event": "started", "id": resource.id, "title": resource.title, "index": index})
     machine.touched = True
@@ -231,7 +239,7 @@ def _one(
     done = handler_for(resource.kind).apply(resource, found, machine)
     if done.receipt is not None:
         machine.receipt(done.receipt)
-    return {"event": "changed", "id": resource.id, "summary": done.summary}
+    return {"event": "changed", "id": resource.id, **fields("summary", done.summary)}
 
 
 def _note_services(machine: HostMachine) -> None:

@@ -8,6 +8,7 @@ from assistant.onhost.engine.receipts import Receipt, ReceiptBook, load_receipts
 from assistant.onhost.engine.registry import handler_for
 from assistant.onhost.paths import Paths
 from assistant.onhost.resources import Resource, Service
+from assistant.onhost.said import said
 from assistant.onhost.system import systemd
 
 
@@ -25,15 +26,21 @@ def fall_back(
     receipts = _of_this_run(resource, machine, paths)
     if not any(_replaced(receipt) for receipt in receipts):
         return error
-    machine.say("Putting the former version back.")
+    machine.say(said("Putting the former version back."))
     try:
         _take_back(receipts, machine, paths)
         _start_again(resource, machine)
     except Exception as second:
         why = second.text if isinstance(second, HostError) else type(second).__name__
-        text = f"{error.text} Going back to the former version failed as well: {why}"
+        text = said(
+            "{what} Going back to the former version failed as well: {why}",
+            what=error.text,
+            why=why,
+        )
         return HostError(error.cause, text, error.tail)
-    text = f"{error.text} The former version was put back and runs again; no data was lost."
+    text = said(
+        "{what} The former version was put back and runs again; no data was lost.", what=error.text
+    )
     return HostError(error.cause, text, error.tail)
 
 

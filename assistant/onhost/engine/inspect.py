@@ -10,6 +10,7 @@ from assistant.onhost.contract import Found, HostError
 from assistant.onhost.engine.machine import HostMachine
 from assistant.onhost.engine.registry import handler_for
 from assistant.onhost.resources import Resource, ResourceError, from_json
+from assistant.onhost.said import fields, said
 from assistant.onhost.system.disk import host_error
 from assistant.onhost.system.event_lines import Emit
 
@@ -25,11 +26,13 @@ def planned_resources(request: Mapping[str, Any]) -> tuple[Resource, ...]:
     try:
         resources = tuple(from_json(value) for value in request.get("resources", ()))
     except ResourceError as error:
-        raise HostError("validation", f"The plan does not fit this program: {error}.") from None
+        raise HostError(
+            "validation", said("The plan does not fit this program: {error}.", error=error)
+        ) from None
     seen: set[str] = set()
     for resource in resources:
         if resource.id in seen:
-            raise HostError("validation", f"The plan names {resource.id} twice.")
+            raise HostError("validation", said("The plan names {id} twice.", id=resource.id))
         seen.add(resource.id)
     return resources
 
@@ -47,7 +50,7 @@ def look(resource: Resource, machine: HostMachine, resolve: Mapping[str, str]) -
         return dataclasses.replace(found, action="update")
     if decision == "keep":
         data = {**found.data, KEPT: True}
-        return Found("none", "left as it was edited by hand", found.diff, data)
+        return Found("none", said("left as it was edited by hand"), found.diff, data)
     return found
 
 
@@ -76,7 +79,7 @@ def state_event(resource: Resource, found: Found) -> dict[str, Any]:
         "id": resource.id,
         "title": resource.title,
         "action": found.action,
-        "summary": found.summary,
+        **fields("summary", found.summary),
         "diff": "\n".join(lines),
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from assistant.onhost.paths import Paths
+from assistant.onhost.said import fields, said
 from assistant.onhost.system.disk import Lines, host_error, parse_line, read_lines
 from assistant.onhost.system.event_lines import Emit, encode, scrub
 
@@ -106,7 +107,7 @@ def follow(
     *,
     alive: Callable[[], bool],
     gone: Callable[[], bool],
-    why_dead: Callable[[], str] = lambda: "",
+    why_dead: Callable[[], tuple[str, str] | None] = lambda: None,
 ) -> bool:
     """Hand on a run's events numbered higher than ``after`` until it is finished, then ``result``.
 
@@ -155,12 +156,30 @@ def _result(run: str, finished: Mapping[str, Any]) -> dict[str, Any]:
     return {"event": "result", "run": run, **told}
 
 
-def _interrupted(run: str, seq: int, working: str, emit: Emit, why: str) -> None:
-    text = "The run was cut off before its end, by a restart of the host or because it was ended."
-    text += f" {why}" if why else ""
-    text += " Nothing is lost: apply again, and it goes on from there."
+def _interrupted(run: str, seq: int, working: str, emit: Emit, why: tuple[str, str] | None) -> None:
+    if why is None:
+        text = said(
+            "The run was cut off before its end, by a restart of the host or because it was ended."
+            " Nothing is lost: apply again, and it goes on from there."
+        )
+    else:
+        text = said(
+            "The run was cut off before its end, by a restart of the host or because it was ended."
+            " (systemd: {result}, status {status}) Nothing is lost: apply again, and it goes on"
+            " from there.",
+            result=why[0],
+            status=why[1],
+        )
     number = Numbered(emit, {}, seq)
-    number({"event": "failed", "id": working, "cause": "interrupted", "text": text, "tail": []})
+    number(
+        {
+            "event": "failed",
+            "id": working,
+            "cause": "interrupted",
+            **fields("text", text),
+            "tail": [],
+        }
+    )
     end = {"ok": False, "changed": 0, "failed": 1, "stopped": False}
     number({"event": "finished", **end})
     emit({**_result(run, end), "interrupted": True})

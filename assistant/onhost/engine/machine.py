@@ -16,6 +16,7 @@ from assistant.onhost.engine.state import State
 from assistant.onhost.paths import Paths
 from assistant.onhost.protocol import MAX_OUTPUT
 from assistant.onhost.resources import Resource, to_json
+from assistant.onhost.said import Said, fields, said
 from assistant.onhost.system import disk, owners
 from assistant.onhost.system.event_lines import Emit, clean
 from assistant.onhost.system.process import Call, Identity, execute, failure
@@ -128,7 +129,7 @@ class HostMachine:
             self.forget_cache()
             row = owners.users(self).get(user)
         if row is None:
-            raise HostError("command", f"There is no user {user} on this host.")
+            raise HostError("command", said("There is no user {user} on this host.", user=user))
         uid, gid = int(row[2]), int(row[3])
         if uid == os.geteuid():
             return None
@@ -198,9 +199,9 @@ class HostMachine:
 
     # Talking
 
-    def say(self, text: str) -> None:
+    def say(self, text: Said) -> None:
         """See :class:`Machine`."""
-        self._output(text + "\n")
+        self._emit({"event": "output", "id": self._current["id"], **fields("text", text)})
 
     def _output(self, text: str) -> None:
         text = clean(text)

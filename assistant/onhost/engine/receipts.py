@@ -11,6 +11,7 @@ from typing import Any
 
 from assistant.onhost.contract import HostError
 from assistant.onhost.paths import Paths, checked_run
+from assistant.onhost.said import said
 from assistant.onhost.system.disk import Lines, host_error, read_lines, write_whole
 
 
@@ -103,4 +104,6 @@ def load_blob(paths: Paths, name: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError:
-        raise HostError("command", f"The kept copy {name} is no longer on this host.") from None
+        raise HostError(
+            "command", said("The kept copy {name} is no longer on this host.", name=name)
+        ) from None

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from assistant.onhost.contract import Handler, HostError
+from assistant.onhost.said import said
 
 _MODULES = {
     "mirror": "mirror",
@@ -31,7 +32,9 @@ def handler_for(kind: str) -> Handler[Any]:
     """The handler of a kind; HostError ``unsupported`` when this program has none."""
     module = _MODULES.get(kind)
     if module is None:
-        raise HostError("unsupported", f"This program does not know the kind {kind!r}.")
+        raise HostError(
+            "unsupported", said("This program does not know the kind {kind}.", kind=repr(kind))
+        )
     handlers = importlib.import_module(f"assistant.onhost.handlers.{module}").HANDLERS
     found: Handler[Any] = handlers[kind]
     return found

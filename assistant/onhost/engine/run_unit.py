@@ -17,6 +17,7 @@ from assistant.onhost.engine.lock import BusyError, holder
 from assistant.onhost.engine.machine import HostMachine
 from assistant.onhost.paths import Paths, checked_run
 from assistant.onhost.protocol import UNIT_PREFIX
+from assistant.onhost.said import said
 from assistant.onhost.system.disk import host_error, private_folder, write_whole
 from assistant.onhost.system.process import Call, execute, failure
 
@@ -49,7 +50,7 @@ def _systemctl(*arguments: str) -> str:
 def launch(request: Mapping[str, Any], modules: Mapping[str, str], paths: Paths) -> None:
     """Start a run in a unit of its own; HostError when systemd cannot."""
     if not os.path.isdir("/run/systemd/system"):
-        raise HostError("unsupported", "This host does not run systemd, which a run needs.")
+        raise HostError("unsupported", said("This host does not run systemd, which a run needs."))
     run = checked_run(request.get("run"))
     folder = f"{paths.runtime}/{run}"
     _clean(paths)
@@ -158,16 +159,16 @@ def alive(run: str, paths: Paths) -> bool:
     return state in ("active", "activating", "reloading", "deactivating")
 
 
-def why_dead(run: str) -> str:
-    """What systemd says about a unit that ended without a word; empty when it knows nothing."""
+def why_dead(run: str) -> tuple[str, str] | None:
+    """Result and exit status of a unit that ended without a word; None: systemd knows none."""
     properties = "--property=LoadState,Result,ExecMainStatus"
     told = dict(
         line.partition("=")[::2]
         for line in _systemctl("show", properties, unit_of(run)).splitlines()
     )
     if told.get("LoadState") != "loaded":
-        return ""
-    return f"(systemd: {told.get('Result', '')}, status {told.get('ExecMainStatus', '')})"
+        return None
+    return told.get("Result", ""), told.get("ExecMainStatus", "")
 
 
 def tidy(run: str) -> None:

@@ -12,6 +12,7 @@ from assistant.onhost.engine.journal import last_event
 from assistant.onhost.engine.lock import holder
 from assistant.onhost.engine.undo import pending_receipts
 from assistant.onhost.paths import Paths, checked_run
+from assistant.onhost.said import said
 from assistant.onhost.system.disk import host_error, read_lines, write_whole
 
 _MOST_RUNS = 20
@@ -24,7 +25,7 @@ def latest_run(paths: Paths) -> str:
         return held.run
     runs = _begun(paths)
     if not runs:
-        raise HostError("no-run", "There was no run on this host yet.")
+        raise HostError("no-run", said("There was no run on this host yet."))
     return runs[0]
 
 
@@ -37,7 +38,7 @@ def known_run(request: Mapping[str, Any], paths: Paths) -> str:
     """The run a request names; HostError when this host has none of that id."""
     run = checked_run(request.get("run"))
     if not os.path.isdir(paths.run(run)):
-        raise HostError("no-run", f"This host knows no run {run}: it did not begin.")
+        raise HostError("no-run", said("This host knows no run {run}: it did not begin.", run=run))
     return run
 
 
@@ -61,7 +62,8 @@ def _summary(paths: Paths, run: str) -> dict[str, Any]:
         if name == "run":
             told |= {"what": event.get("what", ""), "at": event.get("at"), "total": event["total"]}
         elif name == "failed":
-            told |= {"id": event.get("id"), "cause": event.get("cause"), "text": event.get("text")}
+            said_of_it = ("id", "cause", "text", "template", "values")
+            told |= {key: event[key] for key in said_of_it if key in event}
         elif name == "finished":
             told |= {key: event.get(key) for key in ("ok", "changed", "failed", "stopped")}
             told |= {"finished": True, "ended": event.get("at")}
@@ -84,7 +86,9 @@ def confirm(request: Mapping[str, Any], paths: Paths) -> dict[str, Any]:
     asked = last_event(paths, run, "confirm") or {}
     token, given = str(asked.get("token", "")), str(request.get("token", ""))
     if not token or not hmac.compare_digest(token.encode(), given.encode()):
-        raise HostError("not-confirmed", f"Run {run} does not wait for this confirmation.")
+        raise HostError(
+            "not-confirmed", said("Run {run} does not wait for this confirmation.", run=run)
+        )
     _note(f"{paths.run(run)}/confirmed", token.encode("ascii"))
     return {"event": "result", "run": run, "confirmed": True}
 

@@ -13,6 +13,7 @@ from assistant.onhost.engine.machine import HostMachine
 from assistant.onhost.engine.receipts import Receipt, ReceiptBook, load_receipts
 from assistant.onhost.engine.registry import handler_for
 from assistant.onhost.paths import Paths, checked_run
+from assistant.onhost.said import fields, said
 from assistant.onhost.system.event_lines import Emit
 from assistant.onhost.system.host_errors import as_host_error
 
@@ -25,7 +26,7 @@ def pending_receipts(paths: Paths, upto: str | None = None) -> list[Receipt]:
     runs = paths.known_runs()
     if upto is not None:
         if upto not in runs:
-            raise HostError("validation", f"This host knows no run {upto}.")
+            raise HostError("validation", said("This host knows no run {run}.", run=upto))
         runs = runs[: runs.index(upto) + 1]
     found: list[Receipt] = []
     for run in runs:
@@ -73,7 +74,7 @@ def execute(request: Mapping[str, Any], paths: Paths, machine: HostMachine, log:
                 "event": "kept" if kept else "changed",
                 "id": receipt.id,
                 "seconds": round(time.monotonic() - begun, 3),
-                "summary": str(summary),
+                **fields("summary", summary),
             }
         )
     _settle(machine, log)

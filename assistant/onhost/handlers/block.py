@@ -11,6 +11,7 @@ from typing import Any
 from assistant.onhost.contract import Done, Found, Handler, HostError, Kept, Machine
 from assistant.onhost.handlers.file import command_failure
 from assistant.onhost.resources import ManagedBlock
+from assistant.onhost.said import Said, said
 from assistant.onhost.system import disk, owners, path_state
 
 
@@ -62,30 +63,32 @@ class BlockHandler:
         real = _real(machine, resource.path)
         info = path_state.kind_of(_stat(real))
         if info == "missing":
-            return Found("create", "new file with the block")
+            return Found("create", said("new file with the block"))
         if info != "file":
-            return Found("conflict", f"a {info} is where the file belongs")
+            return Found(
+                "conflict", said("a {kind} is where the file belongs", kind=path_state.KINDS[info])
+            )
         old = disk.read_file(real) or b""
         found = split(old, *markers(resource.comment, resource.marker))
         wanted = _block(resource)
         if found.block == wanted:
             if resource.check and machine.recall(f"unchecked:{resource.id}") is not None:
-                return Found("update", "was not tested since it was written")
+                return Found("update", said("was not tested since it was written"))
             return Found("none")
         shown = path_state.diff(resource.path, old, joined(found, wanted))
         known = machine.recall(f"block:{resource.id}") or []
         if found.torn:
-            return Found("conflict", "the end of the block is missing", shown)
+            return Found("conflict", said("the end of the block is missing"), shown)
         if found.block is not None and known and path_state.digest(found.block) not in known:
-            return Found("conflict", "edited by hand since the last apply", shown)
-        return Found("update", "the block changes", shown)
+            return Found("conflict", said("edited by hand since the last apply"), shown)
+        return Found("update", said("the block changes"), shown)
 
     def apply(self, resource: ManagedBlock, found: Found, machine: Machine) -> Done:
         """Write the file with the new block."""
         path_state.refuse_foreign_links(machine, resource.path)
         real = _real(machine, resource.path)
         if path_state.kind_of(_stat(real)) not in ("missing", "file"):
-            raise HostError("conflict", f"{resource.path} is not a file.")
+            raise HostError("conflict", said("{path} is not a file.", path=resource.path))
         path = real[len(machine.path("")) :]
         old = disk.read_file(real)
         text = joined(
@@ -121,7 +124,7 @@ class BlockHandler:
         if done.code != 0:
             raise command_failure(resource.check, done, resource.path)
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Bring the whole file back if nothing else changed in it, else take out the block."""
         path, old = str(receipt["path"]), receipt["old"]
         real = machine.path(path)
@@ -132,11 +135,11 @@ class BlockHandler:
             comment, marker = receipt["markers"]
             found = split(now, *markers(comment, marker))
             if found.block is None:
-                return f"the block is no longer in {path}"
+                return said("the block is no longer in {path}", path=path)
             if found.torn or path_state.digest(found.block) != receipt["block"]:
-                return Kept(f"the block in {path} was edited by hand and stays")
+                return Kept(said("the block in {path} was edited by hand and stays", path=path))
             _rewrite(real, found.before + _old_block(receipt, machine) + found.after, path)
-            summary = f"took the block out of {path}"
+            summary = said("took the block out of {path}", path=path)
         else:
             summary = path_state.undo_placed(receipt, machine)
         machine.remember(f"block:{receipt['id']}", receipt["known"] or None)

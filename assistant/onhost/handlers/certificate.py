@@ -14,8 +14,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from assistant.onhost.contract import Completed, Done, Found, Handler, HostError, Kept, Machine
+from assistant.onhost.contract import (
+    NOTHING,
+    Completed,
+    Done,
+    Found,
+    Handler,
+    HostError,
+    Kept,
+    Machine,
+)
 from assistant.onhost.resources import Certificate
+from assistant.onhost.said import Said, said
 from assistant.onhost.system import certbot_output
 from assistant.onhost.system.output_causes import tail_of
 
@@ -38,7 +48,7 @@ class _Look:
     """What an inspection saw: why a certificate must be asked for, and the deploy hook."""
 
     exists: bool
-    reason: str
+    reason: Said
     readable: bool
     hook_differs: bool
 
@@ -54,13 +64,20 @@ class CertificateHandler:
         look = _look(resource, machine)
         names = ", ".join(resource.domains)
         if not look.readable:
-            return Found("unknown", f"a certificate for {names}, once openssl is there")
+            return Found(
+                "unknown", said("a certificate for {names}, once openssl is there", names=names)
+            )
         if look.reason and not Path(machine.path(resource.certbot)).exists():
-            return Found("unknown", f"a certificate for {names}, once certbot is there")
+            return Found(
+                "unknown", said("a certificate for {names}, once certbot is there", names=names)
+            )
         if look.reason:
             return Found("update" if look.exists else "create", look.reason)
         if look.hook_differs:
-            return Found("update", f"{resource.reload} is told when {names} is renewed")
+            return Found(
+                "update",
+                said("{unit} is told when {names} is renewed", unit=resource.reload, names=names),
+            )
         return Found("none")
 
     def apply(self, resource: Certificate, found: Found, machine: Machine) -> Done:
@@ -73,18 +90,22 @@ class CertificateHandler:
             hook = hook_text(resource).encode()
             machine.write(hook_path(resource.name), hook, mode="0755")
         if not look.reason:
-            return Done(f"the certificate {resource.name} is in place", receipt)
+            return Done(said("the certificate {name} is in place", name=resource.name), receipt)
         _ask(resource, machine)
         if resource.reload:
             # Not every certbot runs the folder's hooks for a first certificate.
             argv = ("systemctl", "try-reload-or-restart", resource.reload)
             machine.run(argv, timeout=60, check=False)
-        return Done(f"got a certificate for {', '.join(resource.domains)}", receipt)
+        return Done(
+            said("got a certificate for {names}", names=", ".join(resource.domains)), receipt
+        )
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Remove the hook, keep the certificate."""
         Path(machine.path(receipt["hook"])).unlink(missing_ok=True)
-        return Kept(f"The certificate {receipt['name']} stays; its deploy hook is removed.")
+        return Kept(
+            said("The certificate {name} stays; its deploy hook is removed.", name=receipt["name"])
+        )
 
 
 def hook_path(name: str) -> str:
@@ -143,29 +164,31 @@ def parse(output: str) -> Issued | None:
     return Issued(names, first, last)
 
 
-def why(resource: Certificate, issued: Issued | None, renewal: str, now: float) -> str:
+def why(resource: Certificate, issued: Issued | None, renewal: str, now: float) -> Said:
     """The reason to ask for a certificate, or empty. ``renewal`` is certbot's own note of it."""
     names = ", ".join(resource.domains)
     if issued is None:
-        return f"get a certificate for {names}"
+        return said("get a certificate for {names}", names=names)
     if issued.names != frozenset(resource.domains):
-        return f"the certificate must be for {names}"
+        return said("the certificate must be for {names}", names=names)
     # Thirty days as certbot's own default; a third for authorities with short-lived certificates.
     if issued.ends - now < min(30 * DAY, (issued.ends - issued.begins) / 3):
-        return f"the certificate for {names} ends soon"
+        return said("the certificate for {names} ends soon", names=names)
     noted = dict(re.findall(r"(?m)^(\w+) = (.*)$", renewal))
     if noted.get("server", resource.directory) != resource.directory:
-        return f"the certificate must come from {urlsplit(resource.directory).hostname}"
+        return said(
+            "the certificate must come from {place}", place=urlsplit(resource.directory).hostname
+        )
     plugin = "webroot" if resource.challenge == "http-01" else f"dns-{resource.dns_plugin}"
     if noted.get("authenticator", plugin) != plugin:
-        return f"the certificate must be proved by {resource.challenge}"
+        return said("the certificate must be proved by {way}", way=resource.challenge)
     if resource.challenge == "http-01":
         key, place = "webroot_path", resource.webroot
     else:
         key, place = f"{plugin}_credentials".replace("-", "_"), resource.dns_credentials
     if place not in noted.get(key, place).split(","):
-        return f"the certificate must be renewed by way of {place}"
-    return ""
+        return said("the certificate must be renewed by way of {place}", place=place)
+    return NOTHING
 
 
 def _look(resource: Certificate, machine: Machine) -> _Look:
@@ -179,7 +202,7 @@ def _look(resource: Certificate, machine: Machine) -> _Look:
         )  # fmt: skip
         done = machine.run(argv, timeout=30, check=False)
         if done.code == 127:
-            return _Look(exists, "", False, True)
+            return _Look(exists, NOTHING, False, True)
         issued = parse(done.output)
         if torn(resource.name, machine):
             issued = None
@@ -244,7 +267,9 @@ def _ask(resource: Certificate, machine: Machine) -> None:
         and certbot_output.account_is_unknown(done.output)
         and _set_aside(resource, machine)
     ):
-        machine.say("The certificate authority does not know this server's account; a new one.")
+        machine.say(
+            said("The certificate authority does not know this server's account; a new one.")
+        )
         done = _certbot(resource, machine)
     if done.code != 0:
         cause, text = certbot_output.reason(done.output)

@@ -8,6 +8,7 @@ from typing import Any
 
 from assistant.onhost.contract import Done, Found, Handler, HostError, Machine
 from assistant.onhost.resources import Command
+from assistant.onhost.said import Said, said
 from assistant.onhost.system import disk, path_state
 
 
@@ -17,13 +18,13 @@ class CommandHandler:
     def inspect(self, resource: Command, machine: Machine) -> Found:
         """Look for the result, ask ``unless``, or compare with the last success."""
         if resource.creates and not os.path.lexists(machine.path(resource.creates)):
-            return Found("run", f"{resource.creates} is missing")
+            return Found("run", said("{path} is missing", path=resource.creates))
         if resource.unless and not self._satisfied(resource, machine):
-            return Found("run", "needed")
+            return Found("run", said("needed"))
         if resource.creates or resource.unless:
             return Found("none")
         if machine.recall(f"ran:{resource.name}") != machine.desired_digest(resource.after):
-            return Found("run", "what it depends on changes")
+            return Found("run", said("what it depends on changes"))
         return Found("none")
 
     def _satisfied(self, resource: Command, machine: Machine) -> bool:
@@ -42,12 +43,16 @@ class CommandHandler:
             machine.receipt({"made": new})
         machine.run(resource.argv, user=user, timeout=timeout, stream=True)
         if resource.creates and not os.path.lexists(machine.path(resource.creates)):
-            text = f"The command {resource.name} succeeded without making {resource.creates}."
+            text = said(
+                "The command {name} succeeded without making {path}.",
+                name=resource.name,
+                path=resource.creates,
+            )
             raise HostError("command", text)
         machine.remember(f"ran:{resource.name}", digest)
-        return Done("done")
+        return Done(said("done"))
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Remove the files that were not there before."""
         gone = []
         for path in receipt["made"]:
@@ -58,7 +63,9 @@ class CommandHandler:
                 except OSError as error:
                     raise disk.host_error(error, path) from error
                 gone.append(path)
-        return f"removed {', '.join(gone)}" if gone else "nothing to take back"
+        return (
+            said("removed {path}", path=", ".join(gone)) if gone else said("nothing to take back")
+        )
 
 
 def _user(resource: Command) -> str:

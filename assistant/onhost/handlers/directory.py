@@ -9,6 +9,7 @@ from typing import Any
 
 from assistant.onhost.contract import Done, Found, Handler, HostError, Kept, Machine
 from assistant.onhost.resources import Directory
+from assistant.onhost.said import Said, said
 from assistant.onhost.system import disk, owners, path_state
 
 
@@ -19,10 +20,16 @@ class DirectoryHandler:
         """Compare owner and mode."""
         info = path_state.status_of(machine, resource.path)
         if info is None:
-            return Found("create", "new folder")
+            return Found("create", said("new folder"))
         info = _behind_link(machine, resource.path, info)
         if path_state.kind_of(info) != "folder":
-            return Found("conflict", f"a {path_state.kind_of(info)} is where the folder belongs")
+            return Found(
+                "conflict",
+                said(
+                    "a {kind} is where the folder belongs",
+                    kind=path_state.KINDS[path_state.kind_of(info)],
+                ),
+            )
         wrong = path_state.attribute_change(
             machine, info, resource.owner, resource.group, resource.mode
         )
@@ -40,7 +47,9 @@ class DirectoryHandler:
         else:
             info = _behind_link(machine, resource.path, info)
             if path_state.kind_of(info) != "folder":
-                raise HostError("conflict", f"{resource.path} is in the way of a folder.")
+                raise HostError(
+                    "conflict", said("{path} is in the way of a folder.", path=resource.path)
+                )
             old = {"uid": info.st_uid, "gid": info.st_gid, "mode": stat.S_IMODE(info.st_mode)}
             receipt |= {"old": old, "new": {"uid": uid, "gid": gid, "mode": int(resource.mode, 8)}}
         machine.receipt(receipt)
@@ -54,30 +63,30 @@ class DirectoryHandler:
             raise disk.host_error(error, resource.path) from error
         return Done(found.summary)
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Remove a folder we made if it is empty; bring back owner and mode of another."""
         path = str(receipt["path"])
         info = path_state.status_of(machine, path)
         if info is None:
             path_state.remove_parents(machine, receipt.get("parents") or ())
-            return f"{path} is not there any more"
+            return said("{path} is not there any more", path=path)
         if receipt.get("made"):
             try:
                 os.rmdir(machine.path(path))
             except OSError:
-                return Kept(f"{path} is not empty and stays")
+                return Kept(said("{path} is not empty and stays", path=path))
             path_state.remove_parents(machine, receipt.get("parents") or ())
-            return f"removed {path}"
+            return said("removed {path}", path=path)
         info = _behind_link(machine, path, info)
         present = {"uid": info.st_uid, "gid": info.st_gid, "mode": stat.S_IMODE(info.st_mode)}
         old = receipt["old"]
         if present != receipt["new"] and present != old:
-            return Kept(f"owner or mode of {path} were changed since and stay")
+            return Kept(said("owner or mode of {path} were changed since and stay", path=path))
         try:
             _set(machine.path(path), int(old["uid"]), int(old["gid"]), int(old["mode"]))
         except OSError as error:
             raise disk.host_error(error, path) from error
-        return f"owner and mode of {path} are as they were"
+        return said("owner and mode of {path} are as they were", path=path)
 
 
 def _behind_link(machine: Machine, path: str, info: os.stat_result) -> os.stat_result:

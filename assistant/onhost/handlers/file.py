@@ -11,6 +11,7 @@ from typing import Any
 from assistant.onhost.contract import Done, Found, Handler, HostError, Machine
 from assistant.onhost.protocol import STATE_DIR
 from assistant.onhost.resources import File
+from assistant.onhost.said import Said, said
 from assistant.onhost.system import disk, owners, path_state
 from assistant.onhost.system.output_causes import classify
 from assistant.onhost.system.process import failure
@@ -31,7 +32,9 @@ def command_failure(argv: tuple[str, ...], done: Any, path: str) -> HostError:
     told = failure(argv, done)
     if classify(done.output) in ("disk-full", "read-only") or done.code == 127:
         return told
-    text = f"{path} did not pass its test, so the old one stays in use. {told.text}"
+    text = said(
+        "{path} did not pass its test, so the old one stays in use. {why}", path=path, why=told.text
+    )
     return HostError("validation", text, told.tail)
 
 
@@ -43,26 +46,28 @@ class FileHandler:
         info = path_state.status_of(machine, resource.path)
         kind = path_state.kind_of(info)
         if info is None or kind == "missing":
-            return Found("create", "new file")
+            return Found("create", said("new file"))
         if kind == "link":
             target = os.readlink(machine.path(resource.path))
-            return Found("update", f"a link to {target} becomes a file")
+            return Found("update", said("a link to {target} becomes a file", target=target))
         if kind != "file":
-            return Found("conflict", f"a {kind} is where the file belongs")
+            return Found(
+                "conflict", said("a {kind} is where the file belongs", kind=path_state.KINDS[kind])
+            )
         old, new = disk.read_file(machine.path(resource.path)) or b"", _content(resource)
         if old != new:
             shown = "" if resource.private else path_state.diff(resource.path, old, new)
             known = path_state.written(machine, resource.path)
             if known and path_state.digest(old) not in known:
-                return Found("conflict", "edited by hand since the last apply", shown)
-            return Found("update", "new content", shown)
+                return Found("conflict", said("edited by hand since the last apply"), shown)
+            return Found("update", said("new content"), shown)
         wrong = path_state.attribute_change(
             machine, info, resource.owner, resource.group, resource.mode
         )
         if wrong:
             return Found("update", wrong)
         if resource.check and machine.recall(_unchecked(resource)) is not None:
-            return Found("update", "was not tested since it was written")
+            return Found("update", said("was not tested since it was written"))
         return Found("none")
 
     def apply(self, resource: File, found: Found, machine: Machine) -> Done:
@@ -70,7 +75,9 @@ class FileHandler:
         new = _content(resource)
         info = path_state.status_of(machine, resource.path)
         if path_state.kind_of(info) in ("folder", "other"):
-            text = f"{resource.path} is a folder or a device; it is not replaced by a file."
+            text = said(
+                "{path} is a folder or a device; it is not replaced by a file.", path=resource.path
+            )
             raise HostError("conflict", text)
         path_state.refuse_foreign_links(machine, resource.path)
         if resource.validate:
@@ -86,7 +93,7 @@ class FileHandler:
             _check(resource, before, machine)
         return Done(found.summary)
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Bring back the old content, or none."""
         machine.remember(f"unchecked:{receipt['path']}", None)
         return path_state.undo_placed(receipt, machine)

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assistant.onhost.contract import Completed, Done, Found, Handler, HostError, Kept, Machine
+from assistant.onhost.contract import (
+    NOTHING,
+    Completed,
+    Done,
+    Found,
+    Handler,
+    HostError,
+    Kept,
+    Machine,
+)
 from assistant.onhost.protocol import STATE_DIR
 from assistant.onhost.resources import Firewall
+from assistant.onhost.said import Said, said, together
 from assistant.onhost.system import disk, path_state, systemd
 from assistant.onhost.system.process import failure
 from assistant.onhost.system.sockets import listening
@@ -78,20 +88,21 @@ class FirewallHandler:
         new = resource.content.encode("utf-8")
         old = disk.read_file(machine.path(RULES))
         closed = closed_by(resource)
-        summary = "closes TCP port " + ", ".join(map(str, closed)) if closed else ""
+        ports = ", ".join(map(str, closed))
+        summary = said("closes TCP port {ports}", ports=ports) if closed else NOTHING
         shown = path_state.diff(RULES, old or b"", new) if old not in (None, new) else ""
         if old is not None and old != new:
             known = path_state.written(machine, RULES)
             if known and path_state.digest(old) not in known:
-                return Found("conflict", "edited by hand since the last apply", shown)
+                return Found("conflict", said("edited by hand since the last apply"), shown)
         if old is None:
-            return Found("create", summary or "new firewall table")
+            return Found("create", summary or said("new firewall table"))
         confirmed = machine.recall(_LOADED) == path_state.digest(new)
         unit = disk.read_file(machine.path(UNIT_FILE))
         if old != new or not confirmed or unit != unit_text(resource.table):
-            return Found("update", summary or "new rules", shown)
+            return Found("update", summary or said("new rules"), shown)
         if _table(resource, machine).code != 0:
-            return Found("run", "the table is not loaded")
+            return Found("run", said("the table is not loaded"))
         return Found("none")
 
     def apply(self, resource: Firewall, found: Found, machine: Machine) -> Done:
@@ -102,8 +113,8 @@ class FirewallHandler:
         if done.code != 0:
             told = failure(("nft", "-c", "-f", _CANDIDATE), done)
             if done.code == 127:
-                raise HostError("unsupported", "nftables is not installed on this host.")
-            text = "The firewall rules did not pass their test; nothing was changed."
+                raise HostError("unsupported", said("nftables is not installed on this host."))
+            text = said("The firewall rules did not pass their test; nothing was changed.")
             raise HostError("validation", text, told.tail)
         if disk.read_file(machine.path(_WAY_BACK)) is not None:
             # A run died while it waited: what is loaded now was never confirmed.
@@ -124,7 +135,8 @@ class FirewallHandler:
         machine.remember(_LOADED, path_state.digest(new))
         _remove(machine, _CANDIDATE, _WAY_BACK)
         closed = closed_by(resource)
-        return Done("closed TCP port " + ", ".join(map(str, closed)) if closed else "loaded")
+        ports = ", ".join(map(str, closed))
+        return Done(said("closed TCP port {ports}", ports=ports) if closed else said("loaded"))
 
     def _load(self, resource: Firewall, old: str, machine: Machine) -> None:
         machine.write(_WAY_BACK, _way_back(resource.table, old), mode="0600")
@@ -153,16 +165,16 @@ class FirewallHandler:
                 _remove(machine, _CANDIDATE, _WAY_BACK)
             _forget_timer(machine)
         if not confirmed:
-            text = (
+            text = said(
                 "Nobody confirmed from a second connection that this host can still be reached, "
-                "so the old firewall rules are back. Check that the setup names the port that SSH "
-                "uses, then apply again."
+                "so the old firewall rules are back. Check that the setup names the port that "
+                "SSH uses, then apply again."
             )
             raise HostError("not-confirmed", text)
         # The timer may have fired in the very moment of the confirmation.
         machine.run(("nft", "-f", machine.path(_CANDIDATE)), timeout=60)
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Bring back the rules of before, or remove the table."""
         table, files = str(receipt["table"]), list(receipt["files"])
         first = files[0]["old"]["type"] == "missing"
@@ -178,7 +190,7 @@ class FirewallHandler:
             machine.remember(_LOADED, path_state.digest(old))
             machine.run(("nft", "-f", machine.path(RULES)), timeout=60)
         kept = [text for text in told if isinstance(text, Kept)]
-        return Kept("; ".join(kept)) if kept else "the firewall is as it was"
+        return Kept(together(kept)) if kept else said("the firewall is as it was")
 
 
 def _forget_timer(machine: Machine) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.onhost.contract import Done, Found, Handler, Machine
+from assistant.onhost.contract import Done, Found, Handler, HostError, Machine
 from assistant.onhost.resources import PackageMirror
+from assistant.onhost.said import Said, said, together
 from assistant.onhost.system import apt
 
 SOURCES = "/etc/apt/sources.list.d/matrix-assistant.sources"
@@ -41,7 +42,11 @@ class MirrorHandler:
         if sources is not None and sources != resource.sources.encode():
             ours = machine.recall(_WRITTEN) or []
             if _digest(sources) not in ours:
-                return Found("conflict", f"{SOURCES} was edited by hand", _diff(sources, resource))
+                return Found(
+                    "conflict",
+                    said("{path} was edited by hand", path=SOURCES),
+                    _diff(sources, resource),
+                )
         same = (
             sources == resource.sources.encode() and (key or b"") == resource.signing_key.encode()
         )
@@ -50,13 +55,13 @@ class MirrorHandler:
             return Found("none")
         parts = []
         if not same:
-            parts.append("packages come from the chosen mirror")
+            parts.append(said("packages come from the chosen mirror"))
         if others:
-            parts.append(f"{len(others)} other source file(s) moved aside")
+            parts.append(said("{count} other source file(s) moved aside", count=len(others)))
         if same and not others:
-            parts.append("the package lists have to be fetched")
+            parts.append(said("the package lists have to be fetched"))
         action = "create" if sources is None else "update"
-        return Found(action, "; ".join(parts), _diff(sources or b"", resource))
+        return Found(action, together(parts), _diff(sources or b"", resource))
 
     def apply(self, resource: PackageMirror, found: Found, machine: Machine) -> Done:
         """Write, move the others aside, fetch the lists; back to the old sources if that fails."""
@@ -86,22 +91,22 @@ class MirrorHandler:
         if done.code != 0:
             _restore(receipt, machine)
             machine.remember(_PENDING, None)
-            error = apt.failure(done.output, "the change of mirror", default="mirror")
-            error.text += " The package sources are as they were before."
-            raise error
+            error = apt.failure(done.output, said("the change of mirror"), default="mirror")
+            text = said("{what} The package sources are as they were before.", what=error.text)
+            raise HostError(error.cause, text, error.tail)
         machine.remember(_UPDATED, _setting(resource))
         machine.remember(_PENDING, None)
-        return Done("apt uses the chosen mirror", receipt)
+        return Done(said("apt uses the chosen mirror"), receipt)
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Bring the former sources back; apt's lists follow when it can reach them."""
         _restore(receipt, machine)
         machine.remember(_PENDING, None)
         machine.remember(_UPDATED, None)
         done = apt.update(machine)
         if done.code == 0:
-            return "The former package sources are back."
-        return "The former package sources are back; their lists could not be fetched now."
+            return said("The former package sources are back.")
+        return said("The former package sources are back; their lists could not be fetched now.")
 
 
 def active_sources(machine: Machine) -> tuple[str, ...]:

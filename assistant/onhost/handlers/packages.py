@@ -8,6 +8,7 @@ from typing import Any
 
 from assistant.onhost.contract import Completed, Done, Found, Handler, HostError, Kept, Machine
 from assistant.onhost.resources import Packages
+from assistant.onhost.said import Said, said
 from assistant.onhost.system import apt, space
 from assistant.onhost.system.output_causes import tail_of
 
@@ -35,9 +36,14 @@ class PackagesHandler:
         if not missing:
             return Found("none")
         broken = [name for name in missing if statuses.get(name, "").startswith(("half", "unp"))]
-        summary = "install " + ", ".join(missing)
+        names = ", ".join(missing)
+        summary = said("install {names}", names=names)
         if broken:
-            summary += " (repairing an installation that was cut: " + ", ".join(broken) + ")"
+            summary = said(
+                "install {names} (repairing an installation that was cut: {cut})",
+                names=names,
+                cut=", ".join(broken),
+            )
         action = "create" if len(missing) == len(resource.names) else "update"
         return Found(action, summary, data={"missing": missing})
 
@@ -48,7 +54,7 @@ class PackagesHandler:
         before = _statuses(machine)
         missing = _not_installed(resource.names, before)
         if not missing:
-            return Done("already installed")
+            return Done(said("already installed"))
         fresh = False
         if apt.lists_are_old(machine):
             _fetch_lists(machine)
@@ -70,22 +76,32 @@ class PackagesHandler:
             _fetch_lists(machine)
             done = machine.run(install, env=apt.ENVIRONMENT, timeout=3600, check=False, stream=True)
         if done.code != 0:
-            raise apt.failure(done.output, "the installation of " + ", ".join(missing))
+            raise apt.failure(
+                done.output, said("the installation of {names}", names=", ".join(missing))
+            )
         after = _statuses(machine)
         left = _not_installed(resource.names, after)
         if left:
             raise HostError(
                 "command",
-                "apt reported success, but these packages are not installed: " + ", ".join(left),
+                said(
+                    "apt reported success, but these packages are not installed: {names}",
+                    names=", ".join(left),
+                ),
                 tail_of(done.output),
             )
         came = sorted(n for n, s in after.items() if s == "installed" != before.get(n))
-        return Done(f"installed {', '.join(missing)}", {"installed": came})
+        return Done(said("installed {names}", names=", ".join(missing)), {"installed": came})
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Leave everything installed, and say so."""
         count = len(receipt.get("installed", ()))
-        return Kept(f"{count} installed package(s) stay, because others may rely on them by now.")
+        return Kept(
+            said(
+                "{count} installed package(s) stay, because others may rely on them by now.",
+                count=count,
+            )
+        )
 
 
 def _statuses(machine: Machine) -> dict[str, str]:
@@ -124,7 +140,7 @@ def _repair(machine: Machine) -> None:
     audit = machine.run(("dpkg", "--audit"), timeout=120, check=False)
     if not audit.output.strip():
         return
-    machine.say("An earlier installation was interrupted; it is finished first.")
+    machine.say(said("An earlier installation was interrupted; it is finished first."))
     steps = (
         ("dpkg", "--configure", "-a", "--force-confdef", "--force-confold"),
         ("apt-get", *apt.OPTIONS, "-f", "install", "-y"),
@@ -134,14 +150,16 @@ def _repair(machine: Machine) -> None:
         # The first may fail for want of a dependency that the second brings.
         done = machine.run(argv, env=apt.ENVIRONMENT, timeout=1800, check=False, stream=True)
     if done.code != 0:
-        raise apt.failure(done.output, "the repair of an interrupted installation")
+        raise apt.failure(done.output, said("the repair of an interrupted installation"))
 
 
 def _fetch_lists(machine: Machine) -> None:
     done = apt.update(machine)
     if done.code != 0:
         # A source of the user's own that is dead must not stop us while the others have it all.
-        machine.say("Not all package lists could be fetched; going on with those that are there.")
+        machine.say(
+            said("Not all package lists could be fetched; going on with those that are there.")
+        )
 
 
 def _simulate(install: tuple[str, ...], machine: Machine) -> Completed:
@@ -153,11 +171,14 @@ def _no_package(missing: list[str], output: str) -> HostError:
     unknown = re.findall(r"Unable to locate package (\S+)|Package '(\S+)' has no inst", output)
     names = [one or other for one, other in unknown]
     if not names:
-        return apt.failure(output, "the installation of " + ", ".join(missing))
+        return apt.failure(output, said("the installation of {names}", names=", ".join(missing)))
     return HostError(
         "mirror",
-        f"The package mirror of this server does not have {', '.join(names)}. "
-        "It may be out of date or meant for another release.",
+        said(
+            "The package mirror of this server does not have {names}. It may be out of date or "
+            "meant for another release.",
+            names=", ".join(names),
+        ),
         tail_of(output),
     )
 
@@ -167,7 +188,7 @@ def _ask_for_space(names: Iterable[str], machine: Machine) -> None:
     shown = machine.run(argv, timeout=120, check=False)
     download, unpacked = planned_space(shown.output)
     needs = (("/var/cache/apt/archives", download), ("/usr", unpacked))
-    space.require(machine, needs, "The installation of packages")
+    space.require(machine, needs, said("The installation of packages"))
 
 
 HANDLERS: dict[str, Handler[Any]] = {"packages": PackagesHandler()}

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assistant.onhost.contract import Done, Found, Handler, HostError, Kept, Machine
+from assistant.onhost.contract import NOTHING, Done, Found, Handler, HostError, Kept, Machine
 from assistant.onhost.resources import PostgresDatabase, PostgresRole
+from assistant.onhost.said import Said, said
 from assistant.onhost.system.output_causes import classify, tail_of
 
 WAIT = 30
@@ -56,11 +57,14 @@ class RoleHandler:
         """Unknown while the server is missing or does not answer."""
         cluster = _cached(machine)
         if cluster is None:
-            return Found("unknown", f"the database role {resource.name}, once PostgreSQL runs")
+            return Found(
+                "unknown",
+                said("the database role {name}, once PostgreSQL runs", name=resource.name),
+            )
         if resource.name not in cluster.roles:
-            return Found("create", f"make the database role {resource.name}")
+            return Found("create", said("make the database role {name}", name=resource.name))
         if not cluster.roles[resource.name]:
-            return Found("update", f"let the database role {resource.name} log in")
+            return Found("update", said("let the database role {name} log in", name=resource.name))
         return Found("none")
 
     def apply(self, resource: PostgresRole, found: Found, machine: Machine) -> Done:
@@ -68,14 +72,22 @@ class RoleHandler:
         cluster = wait_for_server(machine)
         name = quote(resource.name)
         if resource.name not in cluster.roles:
-            _execute(f"CREATE ROLE {name} LOGIN;", f"the role {resource.name}", machine)
+            _execute(
+                f"CREATE ROLE {name} LOGIN;", said("the role {name}", name=resource.name), machine
+            )
         elif not cluster.roles[resource.name]:
-            _execute(f"ALTER ROLE {name} LOGIN;", f"the role {resource.name}", machine)
-        return Done(f"the database role {resource.name} is there", {"role": resource.name})
+            _execute(
+                f"ALTER ROLE {name} LOGIN;", said("the role {name}", name=resource.name), machine
+            )
+        return Done(
+            said("the database role {name} is there", name=resource.name), {"role": resource.name}
+        )
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Keep it."""
-        return Kept(f"The database role {receipt['role']} stays, because it owns data.")
+        return Kept(
+            said("The database role {name} stays, because it owns data.", name=receipt["role"])
+        )
 
 
 class DatabaseHandler:
@@ -88,10 +100,12 @@ class DatabaseHandler:
         """A database that cannot serve shows here with the reason, before anything is changed."""
         cluster = _cached(machine)
         if cluster is None:
-            return Found("unknown", f"the database {resource.name}, once PostgreSQL runs")
+            return Found(
+                "unknown", said("the database {name}, once PostgreSQL runs", name=resource.name)
+            )
         there = cluster.databases.get(resource.name)
         if there is None:
-            return Found("create", f"make the database {resource.name}")
+            return Found("create", said("make the database {name}", name=resource.name))
         wrong = misfit(resource, there)
         return Found("unknown", wrong) if wrong else Found("none")
 
@@ -101,17 +115,21 @@ class DatabaseHandler:
         there = cluster.databases.get(resource.name)
         if there is None:
             _execute(
-                create_sql(resource, cluster.version), f"the database {resource.name}", machine
+                create_sql(resource, cluster.version),
+                said("the database {name}", name=resource.name),
+                machine,
             )
         else:
             wrong = misfit(resource, there)
             if wrong:
                 raise HostError("postgres", wrong)
-        return Done(f"the database {resource.name} is there", {"database": resource.name})
+        return Done(
+            said("the database {name} is there", name=resource.name), {"database": resource.name}
+        )
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Keep it."""
-        return Kept(f"The database {receipt['database']} stays with its data.")
+        return Kept(said("The database {name} stays with its data.", name=receipt["database"]))
 
 
 def quote(identifier: str) -> str:
@@ -136,26 +154,35 @@ def create_sql(resource: PostgresDatabase, version: int) -> str:
     )
 
 
-def misfit(resource: PostgresDatabase, there: Database) -> str:
+def misfit(resource: PostgresDatabase, there: Database) -> Said:
     """Why an existing database cannot serve, as a sentence; empty when it can."""
     name = resource.name
     if there.owner != resource.owner:
-        return (
-            f"A database called {name} exists already and belongs to {there.owner}, "
-            f"not to {resource.owner}. It was not touched: rename it, or give it that owner."
+        return said(
+            "A database called {name} exists already and belongs to {there}, not to {wanted}. It "
+            "was not touched: rename it, or give it that owner.",
+            name=name,
+            there=there.owner,
+            wanted=resource.owner,
         )
     if there.encoding != resource.encoding:
-        return (
-            f"The database {name} exists already with the encoding {there.encoding}, but "
-            f"{resource.encoding} is needed. It was not touched: rename it, then try again."
+        return said(
+            "The database {name} exists already with the encoding {there}, but {wanted} is "
+            "needed. It was not touched: rename it, then try again.",
+            name=name,
+            there=there.encoding,
+            wanted=resource.encoding,
         )
     if (there.collate, there.ctype) != (resource.locale, resource.locale):
-        return (
-            f"The database {name} exists already with the collation {there.collate} / "
-            f"{there.ctype}, but {resource.locale} is needed, or its indexes break at a system "
-            "upgrade. It was not touched: rename it, then try again."
+        return said(
+            "The database {name} exists already with the collation {there}, but {wanted} is "
+            "needed, or its indexes break at a system upgrade. It was not touched: rename it, "
+            "then try again.",
+            name=name,
+            there=f"{there.collate} / {there.ctype}",
+            wanted=resource.locale,
         )
-    return ""
+    return NOTHING
 
 
 def parse(output: str) -> Cluster | None:
@@ -187,8 +214,8 @@ def wait_for_server(machine: Machine) -> Cluster:
     if cluster is not None:
         return cluster
     if not _has_psql(machine):
-        raise HostError("postgres", "PostgreSQL is not installed on this server.")
-    machine.say("PostgreSQL does not answer; starting it.")
+        raise HostError("postgres", said("PostgreSQL is not installed on this server."))
+    machine.say(said("PostgreSQL does not answer; starting it."))
     machine.run(("systemctl", "start", "postgresql.service"), timeout=90, check=False)
     unit = _down_unit(machine)
     if unit:
@@ -233,11 +260,16 @@ def _dead(machine: Machine) -> HostError:
     journal = machine.run(argv, timeout=30, check=False).output
     tail = tail_of(journal, 20)
     if classify(journal) == "disk-full":
-        return HostError("disk-full", "PostgreSQL cannot start, because the disk is full.", tail)
+        return HostError(
+            "disk-full", said("PostgreSQL cannot start, because the disk is full."), tail
+        )
     return HostError(
         "postgres",
-        f"PostgreSQL did not answer within {WAIT} seconds after it was started. Its last words "
-        "say why: mend that, then apply again.",
+        said(
+            "PostgreSQL did not answer within {seconds} seconds after it was started. Its last "
+            "words say why: mend that, then apply again.",
+            seconds=WAIT,
+        ),
         tail,
     )
 
@@ -260,12 +292,17 @@ def _look(machine: Machine) -> Cluster | None:
     return parse(done.output) if done.code == 0 else None
 
 
-def _execute(sql: str, what: str, machine: Machine) -> None:
+def _execute(sql: str, what: Said, machine: Machine) -> None:
     done = machine.run(_PSQL, stdin=sql + "\n", user="postgres", timeout=120, check=False)
     if done.code != 0:
         full = classify(done.output) == "disk-full"
-        cause, why = ("disk-full", "the disk is full") if full else ("postgres", "see its answer")
-        raise HostError(cause, f"PostgreSQL could not make {what}: {why}.", tail_of(done.output))
+        cause = "disk-full" if full else "postgres"
+        why = said("the disk is full") if full else said("see its answer")
+        raise HostError(
+            cause,
+            said("PostgreSQL could not make {what}: {why}.", what=what, why=why),
+            tail_of(done.output),
+        )
 
 
 HANDLERS: dict[str, Handler[Any]] = {"pgrole": RoleHandler(), "pgdatabase": DatabaseHandler()}

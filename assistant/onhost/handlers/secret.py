@@ -12,6 +12,7 @@ from typing import Any
 
 from assistant.onhost.contract import Done, Found, Handler, HostError, Kept, Machine
 from assistant.onhost.resources import Secret
+from assistant.onhost.said import Said, said
 from assistant.onhost.system import disk, owners, path_state
 
 
@@ -23,16 +24,20 @@ class SecretHandler:
         info = path_state.status_of(machine, resource.path)
         kind = path_state.kind_of(info)
         if kind in ("folder", "other"):
-            return Found("conflict", f"a {kind} is where the secret belongs")
+            return Found(
+                "conflict",
+                said("a {kind} is where the secret belongs", kind=path_state.KINDS[kind]),
+            )
         data = disk.read_file(machine.path(resource.path)) if kind == "file" else None
         if info is None or not data:
-            where = "given with the apply" if resource.form == "provided" else "made on the host"
-            return Found("create", f"new secret, {where}")
+            if resource.form == "provided":
+                return Found("create", said("new secret, given with the apply"))
+            return Found("create", said("new secret, made on the host"))
         wanted = _given(resource, machine)
         if wanted is not None and wanted != data:
-            return Found("update", "another value was given")
+            return Found("update", said("another value was given"))
         if not of_these_settings(resource, data):
-            return Found("update", "it is for other settings; a new value is needed")
+            return Found("update", said("it is for other settings; a new value is needed"))
         wrong = path_state.attribute_change(
             machine, info, resource.owner, resource.group, resource.mode
         )
@@ -44,7 +49,9 @@ class SecretHandler:
         wanted = _given(resource, machine)
         kind = path_state.kind_of(path_state.status_of(machine, resource.path))
         if kind in ("folder", "other"):
-            raise HostError("conflict", f"{resource.path} is in the way of a secret.")
+            raise HostError(
+                "conflict", said("{path} is in the way of a secret.", path=resource.path)
+            )
         data = disk.read_file(machine.path(resource.path)) if kind == "file" else None
         machine.receipt({"path": resource.path})
         if data and wanted in (None, data) and of_these_settings(resource, data):
@@ -72,11 +79,11 @@ class SecretHandler:
         except OSError as error:
             raise disk.host_error(error, resource.path) from error
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Keep it: without its keys a server's name is lost for ever."""
         if path_state.status_of(machine, str(receipt["path"])) is None:
-            return f"{receipt['path']} was not made"
-        return Kept(f"the secret {receipt['path']} stays")
+            return said("{path} was not made", path=receipt["path"])
+        return Kept(said("the secret {path} stays", path=receipt["path"]))
 
 
 def of_these_settings(resource: Secret, data: bytes) -> bool:
@@ -111,9 +118,10 @@ def _made(resource: Secret) -> bytes:
 
 def not_given(resource: Secret) -> HostError:
     """What is said when a value is needed that only the person has."""
-    text = (
-        f"The secret {resource.name} is not on this host yet, or for other settings than now, "
-        "and was not given."
+    text = said(
+        "The secret {name} is not on this host yet, or for other settings than now, and was not "
+        "given.",
+        name=resource.name,
     )
     return HostError("missing-secret", text)
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from assistant.onhost.contract import Done, Found, Handler, HostError, Machine
+from assistant.onhost.contract import NOTHING, Done, Found, Handler, HostError, Machine
 from assistant.onhost.resources import Service
+from assistant.onhost.said import Said, listed, plain, said
 from assistant.onhost.system import systemd
 
 _SETTLE = "settle"
@@ -18,10 +19,11 @@ _SETTLE = "settle"
 _STAY = 1.5
 """Seconds a unit must stay up when systemd cannot tell that it is ready."""
 
-_DIES = "it does not stay running"
+_DIES = said("it does not stay running")
+_REFUSED = said("connection refused")
 
 
-def probe(url: str, host: str, timeout: float) -> str:
+def probe(url: str, host: str, timeout: float) -> Said:
     """Ask a URL once; empty when it answers below 500, else what went wrong.
 
     A redirect is an answer. Certificates are not verified: the name is the public one, the address
@@ -38,14 +40,14 @@ def probe(url: str, host: str, timeout: float) -> str:
         connection.request("GET", path or "/", headers={"Host": host} if host else {})
         code = connection.getresponse().status
     except ConnectionRefusedError:
-        return "connection refused"
+        return _REFUSED
     except (OSError, ValueError) as error:
-        return f"{error or type(error).__name__}"
+        return plain(f"{error or type(error).__name__}")
     except http.client.HTTPException as error:  # answers that are no HTTP
-        return f"no proper answer ({type(error).__name__})"
+        return said("no proper answer ({error})", error=type(error).__name__)
     finally:
         connection.close()
-    return "" if code < 500 else f"it answers {code}"
+    return NOTHING if code < 500 else said("it answers {status}", status=code)
 
 
 class _Tls(http.client.HTTPConnection):
@@ -81,27 +83,28 @@ class ServiceHandler:
             unit = systemd.fresh(machine, resource.unit)
         if not unit.known:
             wanted = resource.running or resource.enabled
-            return Found("unknown", "the unit is not there yet") if wanted else Found("none")
+            return Found("unknown", said("the unit is not there yet")) if wanted else Found("none")
         if unit.masked and (resource.running or resource.enabled):
-            return Found("conflict", "somebody masked the unit, so that it cannot run")
+            return Found("conflict", said("somebody masked the unit, so that it cannot run"))
         if not resource.running and (unit.active or unit.restarting):
-            return Found("update", "stop")
+            return Found("update", said("stop"))
         if resource.running and unit.restarting:
-            return Found("restart", "it keeps failing")
+            return Found("restart", said("it keeps failing"))
         if resource.running and not unit.active:
-            return Found("run", "start")
+            return Found("run", said("start"))
         if resource.running and resource.after:
             started = machine.recall(_key(resource))
             if started != machine.desired_digest(resource.after):
-                verb = "reload" if resource.reload else "restart"
-                return Found("restart", f"{verb}: what it reads changes")
+                if resource.reload:
+                    return Found("restart", said("reload: what it reads changes"))
+                return Found("restart", said("restart: what it reads changes"))
         if resource.enabled != unit.enabled and not unit.masked:
-            return Found("update", "enable" if resource.enabled else "disable")
+            return Found("update", said("enable") if resource.enabled else said("disable"))
         if resource.running and resource.health_url:
             wrong = probe(resource.health_url, resource.health_host, 1.0)
             # A busy server may be slow to answer; one that refuses is not there.
-            if wrong == "connection refused":
-                return Found("restart", "it runs but does not answer")
+            if wrong is _REFUSED:
+                return Found("restart", said("it runs but does not answer"))
         return Found("none")
 
     def apply(self, resource: Service, found: Found, machine: Machine) -> Done:
@@ -111,67 +114,71 @@ class ServiceHandler:
             systemd.reload_files(machine)
             unit = systemd.fresh(machine, resource.unit)
         if not unit.known:
-            raise HostError("command", f"There is no unit {resource.unit} on this host.")
+            raise HostError(
+                "command", said("There is no unit {unit} on this host.", unit=resource.unit)
+            )
         before = machine.recall(f"before:{resource.unit}") or {
             "enabled": unit.enabled,
             "active": unit.active,
         }
         machine.receipt({"unit": resource.unit, "id": resource.id, **before})
-        done = []
+        done: list[Said] = []
         if unit.masked:
             machine.run(("systemctl", "unmask", "--", resource.unit))
-            done.append("unmasked")
+            done.append(said("unmasked"))
         digest = machine.desired_digest(resource.after)
         if resource.enabled != unit.enabled or unit.masked:
             verb = "enable" if resource.enabled else "disable"
             machine.run(("systemctl", verb, "--", resource.unit), timeout=120)
-            done.append(f"{verb}d")
+            done.append(said("enabled") if resource.enabled else said("disabled"))
         done += self._run(resource, found, unit, machine)
         if resource.running:
             wait_for_health(resource, machine)
             machine.remember(_key(resource), digest)
-        return Done(", ".join(done))
+        return Done(listed(done))
 
     def _run(
         self, resource: Service, found: Found, unit: systemd.Unit, machine: Machine
-    ) -> list[str]:
+    ) -> list[Said]:
         if not resource.running:
             if unit.active or unit.restarting:
                 systemd.order(machine, "stop", resource.unit)
-                return ["stopped"]
+                return [said("stopped")]
             return []
         changed = machine.recall(_key(resource)) != machine.desired_digest(resource.after)
         if unit.active and not (changed and resource.after) and found.action != "restart":
             return []
         if unit.active and resource.reload and changed:
             systemd.order(machine, "reload", resource.unit)
-            return ["reloaded"]
+            return [said("reloaded")]
         # A unit that failed too often is refused a start until its failures are forgotten.
         machine.run(("systemctl", "reset-failed", "--", resource.unit), check=False)
         systemd.order(machine, "restart", resource.unit)
-        return ["restarted" if unit.active else "started"]
+        return [said("restarted") if unit.active else said("started")]
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Stop and disable what did not run before; the rest is told to read its files again."""
         unit = str(receipt["unit"])
         machine.remember(f"started:{str(receipt['id']).removeprefix('service:')}", None)
         machine.remember(f"before:{unit}", None)
         now = systemd.fresh(machine, unit)
         if not now.known:
-            return f"{unit} is not there any more"
-        done = []
+            return said("{path} is not there any more", path=unit)
+        done: list[Said] = []
         if receipt.get("active"):
             machine.remember(_SETTLE, sorted({*(machine.recall(_SETTLE) or ()), unit}))
         elif now.active or now.restarting:
             systemd.order(machine, "stop", unit)
-            done.append("stopped")
+            done.append(said("stopped"))
         if now.enabled and not receipt.get("enabled"):
             machine.run(("systemctl", "disable", "--", unit), timeout=120)
-            done.append("disabled")
+            done.append(said("disabled"))
         elif receipt.get("enabled") and not now.enabled and not now.masked:
             machine.run(("systemctl", "enable", "--", unit), timeout=120)
-            done.append("enabled")
-        return f"{unit}: " + (", ".join(done) or "as it was")
+            done.append(said("enabled"))
+        if not done:
+            return said("{unit}: as it was", unit=unit)
+        return said("{unit}: {done}", unit=unit, done=listed(done))
 
 
 def wait_for_health(resource: Service, machine: Machine) -> None:
@@ -193,14 +200,23 @@ def wait_for_health(resource: Service, machine: Machine) -> None:
             break
         time.sleep(pause)
         pause = min(1.0, pause * 1.5)
-    seconds = f" within {resource.health_seconds} seconds" if resource.health_url else ""
-    what = f"{resource.unit} was started but did not become healthy{seconds} ({wrong})"
+    if resource.health_url:
+        what = said(
+            "{unit} was started but did not become healthy within {seconds} seconds ({why})",
+            unit=resource.unit,
+            seconds=resource.health_seconds,
+            why=wrong,
+        )
+    else:
+        what = said(
+            "{unit} was started but did not become healthy ({why})", unit=resource.unit, why=wrong
+        )
     raise systemd.failed(machine, resource.unit, what)
 
 
-def _answer(resource: Service) -> str:
+def _answer(resource: Service) -> Said:
     if not resource.health_url:
-        return ""
+        return NOTHING
     return probe(resource.health_url, resource.health_host, 5.0)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from assistant.onhost.contract import Done, Found, Handler, Kept, Machine
 from assistant.onhost.resources import Timer
+from assistant.onhost.said import Said, said, together
 from assistant.onhost.system import disk, path_state, systemd
 
 _FOLDER = "/etc/systemd/system"
@@ -72,14 +73,14 @@ class TimerHandler:
             shown.append(path_state.diff(path, old or b"", new))
         text = "\n".join(shown)
         if edited:
-            return Found("conflict", "edited by hand since the last apply", text)
+            return Found("conflict", said("edited by hand since the last apply"), text)
         if missing:
-            return Found("create", "new timer")
+            return Found("create", said("new timer"))
         if shown:
-            return Found("update", "new content", text)
+            return Found("update", said("new content"), text)
         unit = systemd.planned(machine).get(f"{resource.name}.timer")
         if unit is None or not unit.active or not unit.enabled:
-            return Found("run", "start the timer")
+            return Found("run", said("start the timer"))
         return Found("none")
 
     def apply(self, resource: Timer, found: Found, machine: Machine) -> Done:
@@ -95,7 +96,7 @@ class TimerHandler:
         systemd.order(machine, "restart", unit)
         return Done(found.summary)
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Bring both files back; a timer that is new is stopped and disabled first."""
         unit = str(receipt["timer"])
         files = list(receipt["files"])
@@ -107,7 +108,7 @@ class TimerHandler:
         if not new and systemd.fresh(machine, unit).known:
             systemd.order(machine, "try-restart", unit)
         kept = [text for text in told if isinstance(text, Kept)]
-        return Kept("; ".join(kept)) if kept else f"{unit} is as it was"
+        return Kept(together(kept)) if kept else said("{unit} is as it was", unit=unit)
 
 
 HANDLERS: dict[str, Handler[Any]] = {"timer": TimerHandler()}

@@ -7,6 +7,7 @@ from typing import Any
 
 from assistant.onhost.contract import Done, Found, Handler, Kept, Machine
 from assistant.onhost.resources import User
+from assistant.onhost.said import Said, listed, said
 from assistant.onhost.system import owners
 
 
@@ -23,15 +24,15 @@ class UserHandler:
         """Compare home, shell and groups."""
         row = owners.users(machine).get(resource.name)
         if row is None:
-            return Found("create", "new system account")
+            return Found("create", said("new system account"))
         wrong = []
         if row[5] != resource.home:
-            wrong.append(f"home becomes {resource.home}")
+            wrong.append(said("home becomes {path}", path=resource.home))
         if row[6] != resource.shell:
-            wrong.append(f"shell becomes {resource.shell}")
+            wrong.append(said("shell becomes {path}", path=resource.shell))
         if missing := _missing_groups(resource, machine):
-            wrong.append("joins " + ", ".join(missing))
-        return Found("update", ", ".join(wrong)) if wrong else Found("none")
+            wrong.append(said("joins {groups}", groups=", ".join(missing)))
+        return Found("update", listed(wrong)) if wrong else Found("none")
 
     def apply(self, resource: User, found: Found, machine: Machine) -> Done:
         """Make or correct the account."""
@@ -52,20 +53,20 @@ class UserHandler:
             machine.run(("usermod", "--append", "--groups", ",".join(missing), "--", name))
         return Done(found.summary)
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Leave the groups it joined; the account itself stays for the data it owns."""
         name, old = str(receipt["name"]), receipt.get("old")
         row = owners.users(machine).get(name)
         if row is None:
-            return f"the account {name} is not there any more"
+            return said("the account {name} is not there any more", name=name)
         for group in receipt.get("joined") or ():
             machine.run(("gpasswd", "--delete", name, str(group)), check=False)
         if old is None:
-            return Kept(f"the account {name} stays, because its data do")
+            return Kept(said("the account {name} stays, because its data do", name=name))
         if (row[5], row[6]) != (old["home"], old["shell"]):
             argv = ("usermod", "--home", old["home"], "--shell", old["shell"], "--", name)
             machine.run(argv)
-        return f"the account {name} is as it was"
+        return said("the account {name} is as it was", name=name)
 
 
 HANDLERS: dict[str, Handler[Any]] = {"user": UserHandler()}

@@ -17,6 +17,7 @@ from typing import Any
 
 from assistant.onhost.contract import Completed, Done, Found, Handler, HostError, Kept, Machine
 from assistant.onhost.resources import Virtualenv
+from assistant.onhost.said import Said, plain, said
 from assistant.onhost.system import space, wheels
 from assistant.onhost.system.output_causes import classify, tail_of
 
@@ -28,18 +29,29 @@ _OTHER_MEGABYTES = 20
 _BARE_MEGABYTES = 30
 
 _SENTENCES = {
-    "altered": "The Python package index gave another file than the one that belongs to this "
-    "version. Nothing of it was run. Try again, or choose another index.",
-    "disk-full": "The disk of this server is full. Free some space or enlarge the disk, then apply "
-    "again.",
-    "read-only": "A file system of this server is read-only. A restart may mend that; if not, ask "
-    "your provider about the disk.",
-    "clock": "The clock of this server is wrong, so the package index's certificate seems not to "
-    "be valid yet. Set the time, then try again.",
-    "name-resolution": "This server cannot resolve the name of the Python package index. Check its "
-    "resolver (/etc/resolv.conf), then apply again.",
-    "mirror": "The Python package index could not be reached, or broke off. Try again, or choose "
-    "another index.",
+    "altered": said(
+        "The Python package index gave another file than the one that belongs to this version. "
+        "Nothing of it was run. Try again, or choose another index."
+    ),
+    "disk-full": said(
+        "The disk of this server is full. Free some space or enlarge the disk, then apply again."
+    ),
+    "read-only": said(
+        "A file system of this server is read-only. A restart may mend that; if not, ask your "
+        "provider about the disk."
+    ),
+    "clock": said(
+        "The clock of this server is wrong, so the package index's certificate seems not to be "
+        "valid yet. Set the time, then try again."
+    ),
+    "name-resolution": said(
+        "This server cannot resolve the name of the Python package index. Check its resolver "
+        "(/etc/resolv.conf), then apply again."
+    ),
+    "mirror": said(
+        "The Python package index could not be reached, or broke off. Try again, or choose "
+        "another index."
+    ),
 }
 
 
@@ -60,10 +72,12 @@ class VirtualenvHandler:
             return Found("none")
         wanted = ", ".join(resource.requirements)
         if not now:
-            return Found("create", f"install {wanted}")
+            return Found("create", said("install {names}", names=wanted))
         old = _marker(resource.path, now, machine) or {}
         changes = describe(old.get("requirements", ()), resource.requirements)
-        return Found("update", changes or f"install {wanted} again")
+        return Found(
+            "update", plain(changes) if changes else said("install {names} again", names=wanted)
+        )
 
     def apply(self, resource: Virtualenv, found: Found, machine: Machine) -> Done:
         """Build the folder if it is not complete, then switch to it and drop older ones."""
@@ -82,25 +96,25 @@ class VirtualenvHandler:
         if previous != version:
             _switch(resource.path, version, machine)
         _drop_others(resource.path, {version, previous}, machine)
-        return Done("installed " + ", ".join(resource.requirements), receipt)
+        return Done(said("installed {names}", names=", ".join(resource.requirements)), receipt)
 
-    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> str:
+    def undo(self, receipt: Mapping[str, Any], machine: Machine) -> Said:
         """Switch back to what was there before; a first installation is removed."""
         path, previous, version = receipt["path"], receipt["previous"], receipt["version"]
         if previous == version:
-            return Kept(f"{path} stays as it is.")
+            return Kept(said("{path} stays as it is.", path=path))
         if previous and _marker(path, previous, machine) is not None:
             _switch(path, previous, machine)
-            return f"{path} is back at its former version."
+            return said("{path} is back at its former version.", path=path)
         if previous:
-            return Kept(f"{path} stays: its former version has been removed since.")
+            return Kept(said("{path} stays: its former version has been removed since.", path=path))
         if _current(path, machine) == version:
             Path(machine.path(f"{path}/current")).unlink(missing_ok=True)
         shutil.rmtree(machine.path(f"{path}/versions/{version}"), ignore_errors=True)
         for folder in (f"{path}/versions", path):
             if Path(machine.path(folder)).is_dir() and not os.listdir(machine.path(folder)):
                 Path(machine.path(folder)).rmdir()
-        return f"{path} is removed."
+        return said("{path} is removed.", path=path)
 
 
 def version_name(resource: Virtualenv) -> str:
@@ -159,13 +173,20 @@ def pip_failure(output: str, what: str) -> HostError:
     cause = classify(output)
     # pip says the same of an index that it could not reach.
     if absent and not re.search(r"Retrying \(|ConnectionError|Max retries", output):
-        text = f"The Python package index has nothing ready-made for {absent[1]} on this server."
+        text = said(
+            "The Python package index has nothing ready-made for {name} on this server.",
+            name=absent[1],
+        )
         return HostError("mirror", text, tail)
     if cause == "timeout":
         cause = "mirror"
     if cause in _SENTENCES:
-        return HostError(cause, f"{what} could not be installed. {_SENTENCES[cause]}", tail)
-    return HostError("command", f"pip could not install {what}.", tail)
+        return HostError(
+            cause,
+            said("{what} could not be installed. {why}", what=what, why=_SENTENCES[cause]),
+            tail,
+        )
+    return HostError("command", said("pip could not install {what}.", what=what), tail)
 
 
 def _build(resource: Virtualenv, version: str, machine: Machine) -> None:
@@ -173,7 +194,7 @@ def _build(resource: Virtualenv, version: str, machine: Machine) -> None:
     what = ", ".join(resource.requirements)
     size = (_BARE_MEGABYTES + _planned(resource.requirements)) * space.MEGABYTE
     shutil.rmtree(machine.path(folder), ignore_errors=True)  # what a cut run left
-    space.require(machine, [(resource.path, size)], f"The installation of {what}")
+    space.require(machine, [(resource.path, size)], said("The installation of {names}", names=what))
     with _readable_files():
         Path(machine.path(f"{resource.path}/versions")).mkdir(parents=True, exist_ok=True)
         brought = f"{folder}.wheels"
@@ -193,8 +214,12 @@ def _build(resource: Virtualenv, version: str, machine: Machine) -> None:
     if wrong:
         raise HostError(
             "validation",
-            f"The installation of {what} is incomplete: {len(wrong)} file(s) or package(s) are "
-            "missing or damaged. Try again; if it happens again, check this server's disk.",
+            said(
+                "The installation of {what} is incomplete: {count} file(s) or package(s) are "
+                "missing or damaged. Try again; if it happens again, check this server's disk.",
+                what=what,
+                count=len(wrong),
+            ),
             tuple(wrong[:15]),
         )
     # The marker vouches for thousands of files that pip did not fsync.

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from assistant.onhost.contract import Completed, HostError, Machine
+from assistant.onhost.said import Said, said
 from assistant.onhost.system.output_causes import classify, tail_of
 
 LISTS = "/var/lib/apt/lists"
@@ -40,35 +41,56 @@ OPTIONS = (
 # Without Error-Mode apt-get update ends with 0 although a source could not be fetched.
 _UPDATE = ("apt-get", *OPTIONS, "-o", "APT::Update::Error-Mode=any", "update")
 
-_SENTENCES = {
-    "disk-full": "The disk of this server is full, so {what} stopped. Free some space or enlarge "
-    "the disk, then apply again.",
-    "read-only": "A file system of this server is read-only, so {what} stopped. A restart may mend "
-    "that; if not, ask your provider about the disk.",
-    "apt-lock": "Another program is installing packages and did not finish within a minute. "
-    "Wait until it is done, then try again.",
-    "clock": "The clock of this server is wrong, so the packages' signatures seem not to be "
-    "valid yet. Set the time, then try again.",
-    "name-resolution": "This server cannot resolve the name of its package mirror. Check its "
-    "resolver (/etc/resolv.conf), or choose another mirror, then apply again.",
-    "port-taken": "A new service could not start, because its port is taken by another program. "
-    "Stop that program, then apply again.",
-    "mirror": "The package mirror did not give what was asked for, so {what} stopped. Try again in "
-    "some minutes, or choose another mirror in the settings.",
-}
+
+def _sentences(what: Said) -> dict[str, Said]:
+    return {
+        "disk-full": said(
+            "The disk of this server is full, so {what} stopped. Free some space or enlarge "
+            "the disk, then apply again.",
+            what=what,
+        ),
+        "read-only": said(
+            "A file system of this server is read-only, so {what} stopped. A restart may mend "
+            "that; if not, ask your provider about the disk.",
+            what=what,
+        ),
+        "apt-lock": said(
+            "Another program is installing packages and did not finish within a minute. Wait "
+            "until it is done, then try again."
+        ),
+        "clock": said(
+            "The clock of this server is wrong, so the packages' signatures seem not to be valid "
+            "yet. Set the time, then try again."
+        ),
+        "name-resolution": said(
+            "This server cannot resolve the name of its package mirror. Check its resolver "
+            "(/etc/resolv.conf), or choose another mirror, then apply again."
+        ),
+        "port-taken": said(
+            "A new service could not start, because its port is taken by another program. Stop "
+            "that program, then apply again."
+        ),
+        "mirror": said(
+            "The package mirror did not give what was asked for, so {what} stopped. Try again in "
+            "some minutes, or choose another mirror in the settings.",
+            what=what,
+        ),
+    }
+
 
 _STALE = re.compile(
     r"Unable to locate package|has no installation candidate|404 +Not Found|Hash Sum mismatch"
 )
 
 
-def failure(output: str, what: str, default: str = "command") -> HostError:
+def failure(output: str, what: Said, default: str = "command") -> HostError:
     """The error to raise for apt's or dpkg's output; ``what`` is such as "the installation"."""
     cause = classify(output)
-    if cause not in _SENTENCES:
+    sentences = _sentences(what)
+    if cause not in sentences:
         cause = default
-    sentence = _SENTENCES.get(cause, "apt failed, so {what} stopped.")
-    return HostError(cause, sentence.format(what=what), tail_of(output))
+    text = sentences.get(cause) or said("apt failed, so {what} stopped.", what=what)
+    return HostError(cause, text, tail_of(output))
 
 
 def lists_are_stale(output: str) -> bool:
@@ -93,13 +115,13 @@ def wait_until_free(machine: Machine) -> None:
     What apt waits for by itself, dpkg alone and the lists of older versions of apt do not.
     """
     deadline = time.monotonic() + LOCK_WAIT
-    said = False
+    told = False
     while any(_is_locked(machine.path(path)) for path in LOCKS):
         if time.monotonic() > deadline:
-            raise HostError("apt-lock", _SENTENCES["apt-lock"])
-        if not said:
-            machine.say("Waiting for another program to finish installing packages.")
-        said = True
+            raise HostError("apt-lock", _sentences(Said())["apt-lock"])
+        if not told:
+            machine.say(said("Waiting for another program to finish installing packages."))
+        told = True
         time.sleep(1)
 
 
@@ -124,7 +146,7 @@ def update(machine: Machine) -> Completed:
         # it for its own first update.
         if done.code == 0 or classify(done.output) != "apt-lock" or time.monotonic() > deadline:
             break
-        machine.say("Waiting for another program to finish with the package lists.")
+        machine.say(said("Waiting for another program to finish with the package lists."))
         time.sleep(5)
     if done.code == 0:
         machine.remember(UPDATED, time.time())

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 
+from assistant.onhost.said import Said, said
+
 _PROBLEM = re.compile(
     r"^\s*(?:Domain|Identifier): +(\S+)\s*\n\s*Type: +(\S+)\s*\n\s*Detail: +(.+)$", re.MULTILINE
 )
 
 _ADVICE = {
-    "connection": "The certificate authority could not reach this server for it: check the DNS "
-    "record, and that the provider's firewall lets port 80 in.",
-    "dns": "The DNS record is missing or wrong as the certificate authority sees it: "
-    "records can take some minutes to spread.",
-    "unauthorized": "Something else answered for this name: check that its DNS record points to "
-    "this server, and that nothing in between answers instead.",
-    "caa": "A CAA record of the domain forbids this certificate authority.",
-    "tls": "The answer came over a broken TLS connection: check where port 80 redirects to.",
+    "connection": said(
+        "The certificate authority could not reach this server for it: check the DNS "
+        "record, and that the provider's firewall lets port 80 in."
+    ),
+    "dns": said(
+        "The DNS record is missing or wrong as the certificate authority sees it: "
+        "records can take some minutes to spread."
+    ),
+    "unauthorized": said(
+        "Something else answered for this name: check that its DNS record points to "
+        "this server, and that nothing in between answers instead."
+    ),
+    "caa": said("A CAA record of the domain forbids this certificate authority."),
+    "tls": said("The answer came over a broken TLS connection: check where port 80 redirects to."),
 }
 
 _RATE = re.compile(
@@ -33,50 +41,76 @@ _LOST_ACCOUNT = re.compile(
 )
 
 
-def reason(output: str) -> tuple[str, str]:
+def reason(output: str) -> tuple[str, Said]:
     """Cause (one of protocol.FAIL_CAUSES) and a sentence for the output of a failed certbot."""
     if "No space left on device" in output:
         return (
             "disk-full",
-            "The disk of this server is full, so no certificate could be stored. Free some space, "
-            "then apply again.",
+            said(
+                "The disk of this server is full, so no certificate could be stored. Free some "
+                "space, then apply again."
+            ),
         )
     if "certificate is not yet valid" in output:
-        return "clock", "The clock of this server is wrong: set the time, then try again."
+        return "clock", said("The clock of this server is wrong: set the time, then try again.")
     if "Another instance of Certbot is already running" in output:
-        return "acme", "Another certbot is running on this server. Wait for it, then try again."
+        return "acme", said(
+            "Another certbot is running on this server. Wait for it, then try again."
+        )
     limit = _RATE.search(output)
     if limit or re.search(r"rateLimited|too many requests of a given type", output):
         when = _RETRY.search(output)
-        wait = f"Try again after {when[1]}." if when else "Try again in some hours."
-        told = f" ({_short(limit[0])})" if limit else ""
-        return "acme", f"The certificate authority's rate limit is reached{told}. {wait}"
+        wait = (
+            said("Try again after {when}.", when=when[1])
+            if when
+            else said("Try again in some hours.")
+        )
+        if limit is None:
+            return "acme", said(
+                "The certificate authority's rate limit is reached. {why}", why=wait
+            )
+        return "acme", said(
+            "The certificate authority's rate limit is reached ({detail}). {why}",
+            detail=_short(limit[0]),
+            why=wait,
+        )
     problem = _PROBLEM.search(output)
     if problem:
         domain, kind, detail = problem.groups()
-        advice = _ADVICE.get(kind, "")
-        return "acme", f"{domain}: {_short(detail)}. {advice}".rstrip()
+        values = {"domain": domain, "detail": f"{_short(detail)}."}
+        advice = _ADVICE.get(kind)
+        if advice is None:
+            return "acme", said("{domain}: {detail}", **values)
+        return "acme", said("{domain}: {detail} {advice}", advice=advice, **values)
     resolving = (
         r"Temporary failure in name resolution|Name or service not known|NameResolutionError"
     )
     if re.search(resolving, output):
         return "name-resolution", (
-            "This server cannot resolve a name that the certificate needs: that of the certificate "
-            "authority, or of the DNS provider."
+            said(
+                "This server cannot resolve a name that the certificate needs: that of the "
+                "certificate authority, or of the DNS provider."
+            )
         )
     if re.search(r"CERTIFICATE_VERIFY_FAILED|SSLError", output):
-        return "acme", "The certificate authority's own certificate is not trusted by this server."
+        return "acme", said(
+            "The certificate authority's own certificate is not trusted by this server."
+        )
     if re.search(r"Max retries exceeded|ConnectionError|Connection refused|timed out", output):
         return "acme", (
-            "The certificate authority cannot be reached from this server, or does not answer in "
-            "time. Try again later."
+            said(
+                "The certificate authority cannot be reached from this server, or does not "
+                "answer in time. Try again later."
+            )
         )
     if "does not appear to be installed" in output or "unrecognized arguments" in output:
-        return "acme", "certbot lacks the plugin for this DNS provider."
+        return "acme", said("certbot lacks the plugin for this DNS provider.")
     told_error = re.search(r"An unexpected error occurred:\s*\n(.+)", output)
     if told_error:
-        return "acme", f"The certificate authority answered: {_short(told_error[1])}."
-    return "acme", "certbot could not get the certificate."
+        return "acme", said(
+            "The certificate authority answered: {answer}.", answer=_short(told_error[1])
+        )
+    return "acme", said("certbot could not get the certificate.")
 
 
 def account_is_unknown(output: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from assistant.onhost.contract import HostError
+from assistant.onhost.said import plain, said
 
 _SUFFIX = ".matrix-assistant-new"
 
@@ -20,20 +21,26 @@ def host_error(error: OSError, path: str) -> HostError:
     where = str(error.filename or path)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         mount, free = room(where)
-        text = (
-            f"The disk is full: {free} MB are free on {mount}, needed for {path}. "
-            "Free some space or enlarge the disk, then apply again."
+        text = said(
+            "The disk is full: {free} MB are free on {mount}, needed for {path}. Free some space "
+            "or enlarge the disk, then apply again.",
+            free=free,
+            mount=mount,
+            path=path,
         )
         return HostError("disk-full", text)
     if error.errno == errno.EROFS:
-        text = (
-            f"{path} is on a file system that is mounted read-only. A restart of the server may "
-            "mend that; if not, ask your provider about its disk. Then apply again."
+        text = said(
+            "{path} is on a file system that is mounted read-only. A restart of the server may "
+            "mend that; if not, ask your provider about its disk. Then apply again.",
+            path=path,
         )
         return HostError("read-only", text)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return HostError("permission", f"The host does not permit a change of {path}.")
-    return HostError("command", f"{path}: {error.strerror or error}.")
+        return HostError(
+            "permission", said("The host does not permit a change of {path}.", path=path)
+        )
+    return HostError("command", plain(f"{path}: {error.strerror or error}."))
 
 
 def room(path: str) -> tuple[str, int]:

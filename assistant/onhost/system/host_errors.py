@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from assistant.onhost.contract import HostError
+from assistant.onhost.said import said
 from assistant.onhost.system.disk import host_error
 
 
@@ -21,5 +22,6 @@ def as_host_error(error: Exception) -> HostError:
     if place is not None:
         code = place.tb_frame.f_code
         where = f" in {os.path.basename(code.co_filename)}, line {place.tb_lineno}"
-    text = f"A fault in the assistant's program on the host ({type(error).__name__}{where})."
+    fault = f"{type(error).__name__}{where}"
+    text = said("A fault in the assistant's program on the host ({error}).", error=fault)
     return HostError("unknown", text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from assistant.onhost.said import Said, said
+
 # Order matters: a full disk or a dead resolver shows up as "failed to fetch" further down.
 _PATTERNS: tuple[tuple[str, str], ...] = (
     (
@@ -50,16 +52,16 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 _COMPILED = tuple((cause, re.compile(pattern, re.IGNORECASE)) for cause, pattern in _PATTERNS)
 
 _MEANING = {
-    "disk-full": "the disk is full",
-    "read-only": "the file system is read-only",
-    "apt-lock": "another program is installing packages",
-    "clock": "the clock of this host is wrong",
-    "name-resolution": "a host name could not be resolved",
-    "altered": "a file is not the one that was released",
-    "mirror": "the package mirror could not be used",
-    "port-taken": "another program already uses the port",
-    "permission": "permission was denied",
-    "timeout": "something took too long to answer",
+    "disk-full": said("the disk is full"),
+    "read-only": said("the file system is read-only"),
+    "apt-lock": said("another program is installing packages"),
+    "clock": said("the clock of this host is wrong"),
+    "name-resolution": said("a host name could not be resolved"),
+    "altered": said("a file is not the one that was released"),
+    "mirror": said("the package mirror could not be used"),
+    "port-taken": said("another program already uses the port"),
+    "permission": said("permission was denied"),
+    "timeout": said("something took too long to answer"),
 }
 
 
@@ -71,9 +73,9 @@ def classify(output: str) -> str:
     return ""
 
 
-def meaning(cause: str) -> str:
+def meaning(cause: str) -> Said:
     """What a cause means, to end a sentence with; empty for one that says nothing more."""
-    return _MEANING.get(cause, "")
+    return _MEANING.get(cause, Said())
 
 
 def tail_of(output: str, lines: int = 30) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assistant.onhost.contract import HostError, Machine
+from assistant.onhost.said import said
 
 
 def _table(machine: Machine, path: str) -> dict[str, list[str]]:
@@ -44,7 +45,7 @@ def need_ids(machine: Machine, owner: str, group: str) -> tuple[int, int]:
     """Numbers of a user and a group; HostError names the one that is missing."""
     uid, gid = user_id(machine, owner), group_id(machine, group)
     if uid is None:
-        raise HostError("command", f"There is no user {owner} on this host.")
+        raise HostError("command", said("There is no user {user} on this host.", user=owner))
     if gid is None:
-        raise HostError("command", f"There is no group {group} on this host.")
+        raise HostError("command", said("There is no group {group} on this host.", group=group))
     return uid, gid

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assistant.onhost.contract import HostError, Kept, Machine
+from assistant.onhost.said import Said, listed, said
 from assistant.onhost.system import disk, owners
 
 
@@ -56,6 +57,15 @@ def status_of(machine: Machine, path: str) -> os.stat_result | None:
         return os.lstat(machine.path(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+KINDS = {
+    "file": said("file"),
+    "link": said("link"),
+    "folder": said("folder"),
+    "other": said("other"),
+}
+"""What :func:`kind_of` tells, in words."""
 
 
 def kind_of(info: os.stat_result | None) -> str:
@@ -157,7 +167,7 @@ def receipt_for(machine: Machine, path: str, new: bytes | None) -> dict[str, Any
     }
 
 
-def undo_placed(receipt: Mapping[str, Any], machine: Machine) -> str:
+def undo_placed(receipt: Mapping[str, Any], machine: Machine) -> Said:
     """Bring back what stood at a path, unless it was edited since our last write."""
     path, old = str(receipt["path"]), receipt["old"]
     info = status_of(machine, path)
@@ -165,12 +175,16 @@ def undo_placed(receipt: Mapping[str, Any], machine: Machine) -> str:
     data = disk.read_file(machine.path(path)) if kind == "file" else None
     present = digest(data) if data is not None else ""
     if same_as(machine, path, old):
-        summary = f"{path} is as it was"
+        summary = said("{path} is as it was", path=path)
     elif kind not in ("file", "missing") or present != receipt["new"]:
-        return Kept(f"{path} was changed by somebody since and stays as it is")
+        return Kept(said("{path} was changed by somebody since and stays as it is", path=path))
     else:
         put_back(machine, path, old)
-        summary = f"removed {path}" if old["type"] == "missing" else f"brought back {path}"
+        summary = (
+            said("removed {path}", path=path)
+            if old["type"] == "missing"
+            else said("brought back {path}", path=path)
+        )
     restore_note(machine, path, receipt.get("written") or ())
     if old["type"] == "missing":
         remove_parents(machine, receipt.get("parents") or ())
@@ -179,15 +193,21 @@ def undo_placed(receipt: Mapping[str, Any], machine: Machine) -> str:
 
 def attribute_change(
     machine: Machine, info: os.stat_result, owner: str, group: str, mode: str
-) -> str:
+) -> Said:
     """What is wrong with owner, group or mode, in words; empty when nothing is."""
     wrong = []
     uid, gid = owners.user_id(machine, owner), owners.group_id(machine, group)
     if info.st_uid != uid or info.st_gid != gid:
-        wrong.append(f"owner becomes {owner}:{group}")
+        wrong.append(said("owner becomes {owner}", owner=f"{owner}:{group}"))
     if stat.S_IMODE(info.st_mode) != int(mode, 8):
-        wrong.append(f"mode {stat.S_IMODE(info.st_mode):04o} becomes {mode}")
-    return ", ".join(wrong)
+        wrong.append(
+            said(
+                "mode {before} becomes {after}",
+                before=f"{stat.S_IMODE(info.st_mode):04o}",
+                after=mode,
+            )
+        )
+    return listed(wrong)
 
 
 def diff(path: str, old: bytes, new: bytes) -> str:
@@ -207,6 +227,9 @@ def refuse_foreign_links(machine: Machine, path: str) -> None:
     while folder != "/":
         info = status_of(machine, folder)
         if info is not None and stat.S_ISLNK(info.st_mode) and info.st_uid not in trusted:
-            text = f"{folder} is a link made by another user; nothing is written through it."
+            text = said(
+                "{folder} is a link made by another user; nothing is written through it.",
+                folder=folder,
+            )
             raise HostError("permission", text)
         folder = os.path.dirname(folder)

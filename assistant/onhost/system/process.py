@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.onhost.contract import Completed, HostError
+from assistant.onhost.said import said
 from assistant.onhost.system.output_causes import classify, meaning, tail_of
 
 _KEEP = 4 * 2**20
@@ -65,7 +66,11 @@ def failure(argv: Sequence[str], done: Completed) -> HostError:
     """The HostError for a command that ended with another code than 0."""
     cause = classify(done.output)
     why = meaning(cause)
-    text = f"`{shown(argv)}` ended with code {done.code}" + (f": {why}." if why else ".")
+    values = {"command": shown(argv), "code": done.code}
+    if why:
+        text = said("`{command}` ended with code {code}: {why}.", why=why, **values)
+    else:
+        text = said("`{command}` ended with code {code}.", **values)
     return HostError(cause or "command", text, tail_of(done.output))
 
 
@@ -89,7 +94,11 @@ def execute(call: Call, on_output: Callable[[str], None] | None = None) -> Compl
     except subprocess.TimeoutExpired:
         _end(process)
         reader.join(_LINGER)
-        text = f"`{shown(call.argv)}` did not finish within {call.timeout:.0f} seconds."
+        text = said(
+            "`{command}` did not finish within {seconds} seconds.",
+            command=shown(call.argv),
+            seconds=f"{call.timeout:.0f}",
+        )
         raise HostError("timeout", text, tail_of("".join(pieces))) from None
     except BaseException:
         _end(process)

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assistant.onhost.contract import HostError, Machine
+from assistant.onhost.said import Said, said
 
 MEGABYTE = 1000 * 1000
 
 
-def require(machine: Machine, needs: Sequence[tuple[str, int]], what: str) -> None:
+def require(machine: Machine, needs: Sequence[tuple[str, int]], what: Said) -> None:
     """Raise a ``disk-full`` :class:`HostError` unless there is twice the planned space.
 
     ``needs`` are pairs of an absolute path and the bytes that will be written below it; paths on
@@ -29,9 +30,14 @@ def require(machine: Machine, needs: Sequence[tuple[str, int]], what: str) -> No
         if free < 2 * size:
             raise HostError(
                 "disk-full",
-                f"{what} needs {_megabytes(2 * size)} MB free below {absolute}, "
-                f"but there are only {_megabytes(free)} MB. "
-                "Free some space or enlarge the disk, then try again.",
+                said(
+                    "{what} needs {needed} MB free below {path}, but there are only {free} MB. "
+                    "Free some space or enlarge the disk, then try again.",
+                    what=what,
+                    needed=_megabytes(2 * size),
+                    path=absolute,
+                    free=_megabytes(free),
+                ),
             )
 
 

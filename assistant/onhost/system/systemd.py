@@ -6,10 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 
 from assistant.onhost.contract import HostError, Machine
+from assistant.onhost.said import Said, said
 from assistant.onhost.system.output_causes import classify, tail_of
 from assistant.onhost.system.sockets import listening, with_processes
 
 _PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Type,MainPID"
+
+_VERBS = {
+    "start": said("start"),
+    "stop": said("stop"),
+    "restart": said("restart"),
+    "reload": said("reload"),
+}
 
 _UP = ("active", "reloading", "refreshing")
 _ENABLED = ("enabled", "static", "alias", "indirect", "generated", "transient")
@@ -102,10 +110,15 @@ def order(machine: Machine, verb: str, unit: str, timeout: float = 180) -> None:
     """Start, stop, restart or reload a unit; a failure comes with the unit's own last words."""
     done = machine.run(("systemctl", verb, "--", unit), timeout=timeout, check=False)
     if done.code != 0:
-        raise failed(machine, unit, f"{unit} could not {verb}", done.output)
+        raise failed(
+            machine,
+            unit,
+            said("{unit} could not {verb}", unit=unit, verb=_VERBS.get(verb, verb)),
+            done.output,
+        )
 
 
-def failed(machine: Machine, unit: str, what: str, output: str = "") -> HostError:
+def failed(machine: Machine, unit: str, what: Said, output: str = "") -> HostError:
     """The HostError for a unit that does not work, from its last words."""
     argv = ("journalctl", "--unit", unit, "--lines", "30", "--no-pager", "--output", "cat")
     log = machine.run(argv, timeout=30, check=False)
@@ -117,24 +130,30 @@ def failed(machine: Machine, unit: str, what: str, output: str = "") -> HostErro
         taken = holder_of_port(words)
         return HostError(
             cause,
-            f"{what} because {taken}. Stop that program or let it use another port, "
-            "then apply again.",
+            said(
+                "{what} because {taken}. Stop that program or let it use another port, then "
+                "apply again.",
+                what=what,
+                taken=taken,
+            ),
             tail_of(words),
         )
-    said = [line for line in words.splitlines() if line.strip() and not line.startswith("-- ")]
-    last = f" Its last words: {said[-1].strip()[:200]}" if said else ""
-    text = f"{what}.{last}"
+    lines = [line for line in words.splitlines() if line.strip() and not line.startswith("-- ")]
+    text = said("{what}.", what=what)
+    if lines:
+        last = lines[-1].strip()[:200]
+        text = said("{what}. Its last words: {words}", what=what, words=last)
     return HostError(cause, text, tail_of(words or output))
 
 
-def holder_of_port(words: str) -> str:
+def holder_of_port(words: str) -> Said:
     """Who holds the port that a service's words say is taken, as the end of a sentence."""
     named = re.search(r"(?:bind\(\) to \S*:|listen on \S*:|port )(\d{1,5})\b", words)
     if named is None:
-        return "its port is taken by another program"
+        return said("its port is taken by another program")
     port = int(named[1])
     at_port = [one for one in listening() if one.protocol == "tcp" and one.port == port]
     names = sorted({one.process for one in with_processes(at_port) if one.process})
     if not names:
-        return f"port {port} is taken by another program"
-    return f"port {port} is taken by {', '.join(names)}"
+        return said("port {port} is taken by another program", port=port)
+    return said("port {port} is taken by {names}", port=port, names=", ".join(names))

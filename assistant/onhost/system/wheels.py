@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assistant.onhost.contract import Completed, HostError, Machine
+from assistant.onhost.said import said
 
 PIP = (
     "--isolated", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-input",
@@ -32,7 +33,7 @@ _WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+!-]*\.whl")
 _MOST = 256 * 1000 * 1000
 """Bytes of a wheel at most."""
 
-_NO_PIP = "This server's Python cannot make environments: python3-venv is missing."
+_NO_PIP = said("This server's Python cannot make environments: python3-venv is missing.")
 
 
 def account() -> int:
@@ -54,7 +55,7 @@ def account() -> int:
         except KeyError:
             if uid not in taken:
                 return uid
-    raise HostError("command", "There is no spare account number between 61000 and 61183.")
+    raise HostError("command", said("There is no spare account number between 61000 and 61183."))
 
 
 def pip(python: str, command: str) -> tuple[str, ...]:
