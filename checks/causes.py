@@ -29,6 +29,7 @@ CAUSES: Mapping[str, str] = {
     "web-server-shared": "nginx already runs on the host; the assistant adds its sites to it.",
     "port-taken": "Another program listens on a port the service needs.",
     "foreign-synapse": "A Matrix server that the assistant did not set up is there already.",
+    "firewall-closed": "A firewall of the user's own on the server keeps out what Matrix needs.",
     "port-will-close": "A program listens publicly on a port the firewall will close.",
     # The way to the host.
     "host-unreachable": "The SSH port cannot be reached from this computer.",

@@ -85,6 +85,7 @@ def _host_plan(setup: Setup, host: Host, recipes: tuple[Recipe, ...]) -> HostPla
         host=host.name,
         resources=tuple(resource for recipe in recipes for resource in recipe(setup, host)),
         open_tcp=firewall.open_tcp(setup, host),
+        open_udp=firewall.open_udp(setup, host),
     )
 
 

@@ -262,8 +262,8 @@ SENTENCES: tuple[str, ...] = (
     # firewall
     "new firewall table",
     "new rules",
-    "closes TCP port {ports}",
-    "closed TCP port {ports}",
+    "closes to others: {ports}",
+    "closed to others: {ports}",
     "loaded",
     "the table is not loaded",
     "nftables is not installed on this host.",
@@ -271,6 +271,10 @@ SENTENCES: tuple[str, ...] = (
     "Nobody confirmed from a second connection that this host can still be reached, so the old"
     " firewall rules are back. Check that the setup names the port that SSH uses, then apply"
     " again.",
+    "Nobody confirmed from a second connection that this host can still be reached, so the old"
+    " firewall rules are back. Check that the setup names the port that SSH uses, then apply"
+    " again. If you come in through a VPN or another service of this host, keep its port open"
+    " (keep_ports): {ports}",
     "the firewall is as it was",
     # PostgreSQL
     "the database role {name}, once PostgreSQL runs",

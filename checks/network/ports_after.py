@@ -92,7 +92,7 @@ class PortsAfterCheck(Check):
 
 def _services(host: Host, planned: Sequence[int]) -> tuple[int, ...]:
     """The planned ports where the assistant's own services answer."""
-    return tuple(p for p in planned if p not in (*ssh_ports(host), *host.keep_ports))
+    return tuple(p for p in planned if p not in (*ssh_ports(host), *host.keep_tcp))
 
 
 def _at_home(context: Context, host: Host, port: int, address: str) -> Remedy | None:
