@@ -31,6 +31,7 @@ CAUSES: Mapping[str, str] = {
     "web-server-shared": "nginx already runs on the host; the assistant adds its sites to it.",
     "port-taken": "Another program listens on a port the service needs.",
     "foreign-synapse": "A Matrix server that the assistant did not set up is there already.",
+    "firewall-closed": "A firewall of the user's own on the server keeps out what Matrix needs.",
     "port-will-close": "A program listens publicly on a port the firewall will close.",
     # What the host says of its services.
     "disk-full": "A disk of the host has no space left.",
@@ -166,7 +167,8 @@ READ = frozenset(
         "config-missing", "config-not-applied", "config-rights", "database-down",
         "database-failing", "database-read-only", "disk-full", "disk-read-only",
         "federation-address-refused", "federation-elsewhere", "federation-list-wrong",
-        "firewall-blocks", "firewall-missing", "firewall-rule-missing", "hosts-record-missing",
+        "firewall-blocks", "firewall-closed", "firewall-missing",
+        "firewall-rule-missing", "hosts-record-missing",
         "hosts-record-wrong", "inodes-full", "lock-old", "login-fails", "memory-exhausted",
         "service-down", "service-restarting", "synapse-hangs", "unit-masked", "clock-wrong",
         "clock-off", "clocks-disagree",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 MEBI = 1024 * 1024
@@ -11,12 +11,18 @@ MEBI = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """A listening socket: ``public`` unless bound to loopback addresses only."""
+    """A listening socket: ``public`` unless bound to loopback addresses only.
+
+    ``serves``: others may come to it through this host's own filter (not a program's question, nor
+    a port that is sent on to a container). ``interface``: the one it is bound to, if only one.
+    """
 
     port: int
     protocol: str
     address: str
     process: str
+    serves: bool = True
+    interface: str = ""
 
     @property
     def public(self) -> bool:
@@ -38,6 +44,8 @@ class HostFacts:
     apt_locked: bool | None = None
     listening: tuple[Listening, ...] = ()
     services: tuple[str, ...] = ()
+    firewalls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Firewalls of others that are on, by name: what they let in, as ``tcp/80`` or ``*``."""
 
     def on_port(self, port: int) -> tuple[Listening, ...]:
         """TCP listeners on a port that others can reach."""
@@ -62,6 +70,8 @@ def _listening(values: Any) -> tuple[Listening, ...]:
             protocol=str(item.get("protocol", "tcp")),
             address=str(item.get("address", "")),
             process=str(item.get("process", "")),
+            serves=item.get("serves") is not False,
+            interface=str(item.get("interface", "")),
         )
         for item in values
         if isinstance(item, Mapping) and (port := _whole(item.get("port"))) is not None
@@ -89,6 +99,7 @@ def read_facts(values: Mapping[str, Any]) -> HostFacts:
     memory = values.get("memory")
     clock = values.get("clock")
     services = values.get("services")
+    firewalls = values.get("firewalls")
     return HostFacts(
         codename=str(values.get("codename", "")),
         system=str(values.get("pretty", "")),
@@ -100,4 +111,9 @@ def read_facts(values: Mapping[str, Any]) -> HostFacts:
         apt_locked=_truth(values.get("apt_busy")),
         listening=_listening(values.get("listening")),
         services=tuple(map(str, services)) if isinstance(services, Mapping) else (),
+        firewalls={
+            str(name): tuple(map(str, ports))
+            for name, ports in (firewalls.items() if isinstance(firewalls, Mapping) else ())
+            if isinstance(ports, (list, tuple))
+        },
     )

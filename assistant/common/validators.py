@@ -93,6 +93,31 @@ def clean_port(text: str) -> int:
     return int(text)
 
 
+def clean_kept_port(value: object) -> int | str:
+    """A port that stays open: its number for TCP, ``udp/N`` for UDP.
+
+    As typed or saved: ``8080``, ``tcp/8080``, ``udp/51820``, ``51820/udp``.
+    """
+    wrong = ProblemError(
+        msg("A port to keep open is a number from 1 to 65535, alone or like udp/51820.")
+    )
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise wrong
+    text = str(value).strip().lower()
+    found = re.fullmatch(r"(?:(tcp|udp)/)?([0-9]{1,5})(?:/(tcp|udp))?", text)
+    if not found or (found[1] and found[3]) or not 1 <= int(found[2]) <= 65535:
+        raise wrong
+    number = int(found[2])
+    return f"udp/{number}" if "udp" in (found[1], found[3]) else number
+
+
+def clean_kept_ports(text: str) -> tuple[int | str, ...]:
+    """Several of them as typed, separated by spaces or commas; each once."""
+    return tuple(
+        dict.fromkeys(clean_kept_port(word) for word in re.split(r"[\s,，、]+", text) if word)
+    )
+
+
 def clean_ipv4(text: str) -> str:
     """An IPv4 address, or nothing; :class:`ProblemError` when it is something else."""
     text = text.strip()

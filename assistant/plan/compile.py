@@ -87,6 +87,7 @@ def _host_plan(setup: Setup, host: Host, chapters: tuple[Chapter, ...]) -> HostP
         host=host.name,
         resources=tuple(resource for _, recipe in chapters for resource in recipe(setup, host)),
         open_tcp=firewall.open_tcp(setup, host),
+        open_udp=firewall.open_udp(setup, host),
     )
 
 

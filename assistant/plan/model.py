@@ -41,7 +41,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class HostPlan:
-    """What one host must look like. ``open_tcp`` are the ports that may answer from outside."""
+    """What one host must look like. ``open_tcp`` and ``open_udp`` may answer from outside."""
 
     host: str
     resources: tuple[Resource, ...]

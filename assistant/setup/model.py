@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from assistant.answers import Answers
 from assistant.common.errors import ProblemError
@@ -24,6 +24,7 @@ from assistant.common.validators import (
     clean_https,
     clean_ipv4,
     clean_ipv6,
+    clean_kept_port,
     clean_line,
     clean_localpart,
     clean_user,
@@ -106,13 +107,17 @@ class Mirror(Frozen):
         return text
 
 
+KeptPort = Annotated[Port | str, BeforeValidator(clean_kept_port)]
+"""A port that stays open: a number for TCP, ``udp/51820`` for UDP (``tcp/8080`` is 8080)."""
+
+
 class Host(Frozen):
     """One of the user's servers.
 
     ``public_ipv4`` / ``public_ipv6`` are what DNS must say; empty when it has none. A home host has
-    those of its line, which change. ``keep_ports`` are TCP ports of the user's own services that
-    stay open in the firewall. ``mirror`` is where this host gets packages from, instead of the
-    setting for all of them.
+    those of its line, which change. ``keep_ports`` are ports of the user's own services that stay
+    open in the firewall: ``8080`` and ``tcp/8080`` for TCP, ``udp/51820`` for UDP. ``mirror`` is
+    where this host gets packages from, instead of the setting for all of them.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
@@ -122,8 +127,19 @@ class Host(Frozen):
     public_ipv4: Ipv4 = ""
     public_ipv6: Ipv6 = ""
     release: Literal["", "bookworm", "trixie", "jammy", "noble"] = ""
-    keep_ports: tuple[Port, ...] = ()
+    keep_ports: tuple[KeptPort, ...] = ()
     mirror: Mirror | None = None
+
+    @property
+    def keep_tcp(self) -> tuple[int, ...]:
+        """The TCP ports that stay open."""
+        return tuple(port for port in self.keep_ports if isinstance(port, int))
+
+    @property
+    def keep_udp(self) -> tuple[int, ...]:
+        """The UDP ports that stay open."""
+        kept = (port for port in self.keep_ports if isinstance(port, str))
+        return tuple(int(port.removeprefix("udp/")) for port in kept)
 
 
 class DnsUpdate(Frozen):

@@ -42,7 +42,7 @@ class TypedHost(Frozen):
     """A server as typed. ``host_key`` and ``release`` are filled in once it was tried.
 
     ``mirror`` is where it gets packages from: an id of :mod:`assistant.setup.mirrors`, an address
-    that was typed, or nothing.
+    that was typed, or nothing. ``keep_ports`` are separated by spaces or commas.
     """
 
     login: TypedLogin = TypedLogin()
@@ -54,6 +54,7 @@ class TypedHost(Frozen):
     release: str = ""
     reached: bool = False
     mirror: str = ""
+    keep_ports: str = ""
 
 
 class TypedProvider(Frozen):
@@ -164,6 +165,7 @@ def _typed(host: Host) -> TypedHost:
         release=host.release,
         reached=bool(host.login.host_key and host.release),
         mirror=choice_of_mirror(host.mirror, host.release),
+        keep_ports=" ".join(map(str, host.keep_ports)),
     )
 
 

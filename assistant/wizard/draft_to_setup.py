@@ -16,6 +16,7 @@ from assistant.common.validators import (
     clean_email,
     clean_ipv4,
     clean_ipv6,
+    clean_kept_ports,
     clean_line,
     clean_port,
     clean_user,
@@ -208,7 +209,7 @@ def _host(role: Role, draft: Draft, present: Setup | None) -> Host:
         public_ipv4=ipv4,
         public_ipv6=ipv6,
         release=typed.release if typed.release in RELEASES else "",  # type: ignore[arg-type]
-        keep_ports=known.keep_ports if known else (),
+        keep_ports=_typed(f"{name}.keep_ports", clean_kept_ports, typed.keep_ports),
         mirror=_mirror(name, typed, known),
     )
 

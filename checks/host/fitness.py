@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 
 from assistant.findings.model import Confidence, Finding, Mender, Status
 from assistant.plan.locks import renewed
+from assistant.plan.model import HostPlan
+from assistant.plan.recipes.host.firewall import ANSWERS_UDP, INNER
 from assistant.setup.model import Role, Setup
 from assistant.text import Message, msg
 from checks.causes import conclude, remedy
 from checks.check import Check, Context
 from checks.host.clock import clocks, judge_clocks
 from checks.host.machine_rules import FULL_MB
-from checks.host_facts import HostFacts, Listening, read_facts
+from checks.host_facts import HostFacts, read_facts
 
 SUPPORTED = {
     "bookworm": "Debian 12",
@@ -80,9 +83,11 @@ class HostCheck(Check):
         yield from judge_rights(name, facts)
         if context.phase == "before":
             ours = applied_before(context.setup, name)
-            kept = {22, host.login.port, *host.keep_ports}
+            kept = {22, host.login.port, *host.keep_tcp}
             needed = tuple(port for port in planned if port not in kept)
-            yield from judge_listeners(name, facts, planned, ours=ours, needed=needed)
+            yield from judge_listeners(name, facts, ours=ours, needed=needed)
+            yield from judge_closing(name, facts, context.plan.for_host(name))
+            yield from judge_firewalls(name, facts, needed)
             if not ours and not forwards:
                 yield from judge_leftovers(name, facts)
 
@@ -266,13 +271,14 @@ def judge_rights(host: str, facts: HostFacts) -> Iterator[Finding]:
 def judge_listeners(
     host: str,
     facts: HostFacts,
-    planned: tuple[int, ...],
     *,
     ours: bool,
     needed: tuple[int, ...] = WEB_PORTS,
 ) -> Iterator[Finding]:
-    """Who sits on ports we need, and whom the firewall will shut out."""
-    public = sorted({(item.port, item.process) for item in facts.listening if _concerns(item)})
+    """Who sits on TCP ports we need."""
+    public = sorted(
+        {(i.port, i.process) for i in facts.listening if i.public and i.protocol == "tcp"}
+    )
     for port, process in public:
         named = process or "?"
         values = {"host": host, "port": port, "process": named}
@@ -299,28 +305,92 @@ def judge_listeners(
                         process=named,
                     ),
                 )
-        elif port not in planned:
+
+
+def judge_closing(host: str, facts: HostFacts, plan: HostPlan) -> Iterator[Finding]:
+    """Whom the firewall will shut out, TCP and UDP."""
+    let_in = {"tcp": plan.open_tcp, "udp": (*plan.open_udp, *ANSWERS_UDP)}
+    public = sorted(
+        {
+            (item.protocol, item.port, item.process)
+            for item in facts.listening
+            if item.public and item.serves and not _is_inner(item.interface)
+        }
+    )
+    for protocol, port, process in public:
+        if port in let_in.get(protocol, ()):
+            continue
+        kept = str(port) if protocol == "tcp" else f"{protocol}/{port}"
+        yield _finding(
+            host,
+            f"port {kept}",
+            Status.WARNING,
+            "port-will-close",
+            msg(
+                "{process} on {host} can be reached at port {port}; the firewall will close it.",
+                host=host,
+                port=kept,
+                process=process or "?",
+            ),
+            how=msg(
+                "If others need it, add {port} to the ports to keep open (keep_ports) of"
+                " this host.",
+                port=kept,
+            ),
+            action="keep-port",
+        )
+
+
+def _is_inner(interface: str) -> bool:
+    return any(fnmatchcase(interface, name) for name in INNER)
+
+
+def judge_firewalls(host: str, facts: HostFacts, needed: tuple[int, ...]) -> Iterator[Finding]:
+    """A firewall of the user's own that keeps out what Matrix needs: it stays, and has to let in.
+
+    A packet must pass every firewall of a host, so ours cannot open what another one closes.
+    """
+    for firewall, rules in facts.firewalls.items():
+        shut = tuple(port for port in needed if not _lets_in(rules, port))
+        values = {
+            "host": host,
+            "firewall": firewall,
+            "ports": ", ".join(map(str, shut)),
+            "commands": _commands(firewall, shut),
+        }
+        if shut:
             yield _finding(
                 host,
-                f"port {port}",
-                Status.WARNING,
-                "port-will-close",
-                msg(
-                    "{process} on {host} can be reached at port {port}; the firewall will close"
-                    " it.",
-                    **values,
-                ),
-                how=msg(
-                    "If others need it, add {port} to the ports to keep open (keep_ports) of"
-                    " this host.",
-                    port=port,
-                ),
-                action="keep-port",
+                f"firewall {firewall}",
+                Status.FAILED,
+                "firewall-closed",
+                msg("{firewall} on {host} does not let in port {ports}.", **values),
+                evidence=", ".join(rules),
+                how=msg("Run on {host}, as root: {commands}", **values),
             )
+        else:
+            text = msg("{firewall} on {host} stays on and lets in what Matrix needs.", **values)
+            yield _finding(host, f"firewall {firewall}", Status.OK, "", text)
 
 
-def _concerns(item: Listening) -> bool:
-    return item.public and item.protocol == "tcp"
+def _lets_in(rules: tuple[str, ...], port: int) -> bool:
+    for rule in rules:
+        protocol, _, ports = rule.partition("/")
+        first, _, last = ports.partition("-")
+        if rule == "*" or (
+            protocol == "tcp"
+            and first.isdigit()
+            and int(first) <= port <= int(last if last.isdigit() else first)
+        ):
+            return True
+    return False
+
+
+def _commands(firewall: str, ports: tuple[int, ...]) -> str:
+    if firewall == "ufw":
+        return " && ".join(f"ufw allow {port}/tcp" for port in ports)
+    added = " ".join(f"--add-port={port}/tcp" for port in ports)
+    return f"firewall-cmd --permanent {added} && firewall-cmd --reload"
 
 
 def judge_leftovers(host: str, facts: HostFacts) -> Iterator[Finding]:

@@ -103,7 +103,7 @@ class PortsAfterCheck(Check):
 
 def _services(host: Host, planned: Sequence[int]) -> tuple[int, ...]:
     """The planned ports where the assistant's own services answer."""
-    return tuple(p for p in planned if p not in (*ssh_ports(host), *host.keep_ports))
+    return tuple(p for p in planned if p not in (*ssh_ports(host), *host.keep_tcp))
 
 
 def _listens(context: Context, name: str, port: int) -> bool | None:

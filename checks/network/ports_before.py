@@ -168,7 +168,7 @@ class PortsBeforeCheck(Check):
         visitors = tuple(v for v in context.visitors.get(name, ()) if v.port == port)
         nonce = "" if taken or unheard is not None else context.nonce
         seen = self._seen(context, host, address, port)
-        if host.role is not Role.HOME or port in host.keep_ports:
+        if host.role is not Role.HOME or port in host.keep_tcp:
             yield from judge_port(name, port, address, seen, visitors=visitors, nonce=nonce)
             return
         others = {

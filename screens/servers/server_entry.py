@@ -108,7 +108,7 @@ def changed(host: TypedHost, part: str, text: str) -> TypedHost:
     Another address, port or user may be another machine: its key, its system and that it was
     reached no longer count. Public addresses that came from the address follow it.
     """
-    if part in ("public_ipv4", "public_ipv6", "mirror"):
+    if part in ("public_ipv4", "public_ipv6", "mirror", "keep_ports"):
         return host.model_copy(update={part: text})
     jump, name = part.startswith("jump_"), part.removeprefix("jump_")
     before = (host.jump or TypedLogin()) if jump else host.login

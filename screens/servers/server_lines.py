@@ -11,6 +11,7 @@ from assistant.common.validators import (
     clean_email,
     clean_ipv4,
     clean_ipv6,
+    clean_kept_ports,
     clean_line,
     clean_port,
     clean_user,
@@ -242,6 +243,18 @@ def server_lines(role: Role) -> tuple[Line, ...]:
             check=clean_ipv6,
             hint=_HOME_HINT if home else msg("Only if your provider shows one. It may stay empty."),
             where=_HOME_PUBLIC if home else _PUBLIC,
+        ),
+        Line(
+            id="keep_ports",
+            label=msg("Keep open"),
+            example=msg("empty when nothing else runs there"),
+            check=clean_kept_ports,
+            hint=msg("Ports of your other services, like 8080 udp/51820."),
+            where=msg(
+                "The firewall lets in SSH and what Matrix needs. If something else runs on this"
+                " server that others reach (a VPN, another site), name its ports: a number alone"
+                " for TCP, udp/51820 for UDP. The checks name what would close."
+            ),
         ),
     )
 

@@ -44,6 +44,10 @@ def sock(port: int, process: str, address: str = "::") -> dict[str, Any]:
     return {"protocol": "tcp", "address": address, "port": port, "process": process}
 
 
+def udp(port: int, process: str) -> dict[str, Any]:
+    return {**sock(port, process), "protocol": "udp"}
+
+
 def test_a_good_host_has_nothing_to_complain_about() -> None:
     assert about({}) == []
 
@@ -66,6 +70,8 @@ def test_a_good_host_has_nothing_to_complain_about() -> None:
         ({"listening": [sock(80, "nginx")]}, "port 80", "warning", "web-server-shared"),
         ({"listening": [sock(443, "apache2")]}, "port 443", "failed", "port-taken"),
         ({"listening": [sock(3000, "node")]}, "port 3000", "warning", "port-will-close"),
+        ({"listening": [udp(51820, "")]}, "port udp/51820", "warning", "port-will-close"),
+        ({"firewalls": {"ufw": ["tcp/22"]}}, "firewall ufw", "failed", "firewall-closed"),
         ({"listening": [sock(8008, "python3", "127.0.0.1")]}, "synapse", "failed", "port-taken"),
         ({"services": {"matrix-synapse": "active"}}, "synapse", "failed", "foreign-synapse"),
     ],
@@ -86,6 +92,12 @@ def test_each_aspect(changes: dict[str, Any], aspect: str, status: str, cause: s
         {"clock": "noon"},
         {"python": "3.10.0"},
         {"listening": [sock(3000, "node", "127.0.0.1"), sock(3000, "node", "::1")]},
+        {"listening": [udp(5353, "avahi-daemon"), udp(68, "dhclient")]},
+        {"listening": [{**udp(41000, "unbound"), "serves": False}]},
+        {"listening": [{**udp(53, "dnsmasq"), "interface": "virbr0"}]},
+        {"firewalls": {"ufw": ["*"]}},
+        {"firewalls": {"firewalld": ["tcp/80-443", "udp/5"]}},
+        {"firewalls": "nonsense"},
         {"listening": "nonsense"},
         {"listening": [{"port": "x"}, 7]},
     ],

@@ -18,6 +18,7 @@ from assistant.onhost.handlers.timer import quoted, unit_files
 from assistant.onhost.resources import Command, Firewall, Service, Timer, User
 from assistant.onhost.system import systemd
 from assistant.onhost.system.process import Call
+from assistant.onhost.system.sockets import Socket
 from tests.support.onhost_root import Root, names, the
 
 
@@ -253,7 +254,7 @@ class Nft:
             return Completed(0, "")
         lines = Path(argv[2]).read_text().splitlines()
         self.table = "\n".join(lines[2:]) or None
-        if "candidate" in argv[2] and self.answer:
+        if "trial" in argv[2] and self.answer:
             assert self.timer, "the way back is there before the rules change"
             self._confirm()
         return Completed(0, "")
@@ -282,9 +283,9 @@ def wall(content: str = RULES) -> Firewall:
 
 
 def test_a_confirmed_firewall_lasts(host: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(firewall, "closed_by", lambda _: [25])
+    monkeypatch.setattr(firewall, "closed_by", lambda _: [Socket("tcp", "::", 25, "1", "exim4")])
     nft = Nft(host, "right")
-    assert host.inspect(wall())["firewall:t"]["summary"] == "closes TCP port 25"
+    assert host.inspect(wall())["firewall:t"]["summary"] == "closes to others: tcp/25 (exim4)"
     events = host.apply(wall())
     nft.thread.join()
     assert the(events, "finished")["ok"] is True

@@ -133,15 +133,15 @@ def test_renewal_touches_our_certificate_only() -> None:
 
 def test_templates_refuse_what_does_not_fit() -> None:
     with pytest.raises(TemplateError):
-        fill("host/firewall.nft", TABLE="x")
+        fill("dns/resolver-hook.sh", UNIT="x")
     with pytest.raises(TemplateError):
-        fill("host/firewall.nft", TABLE="x", PORTS="1", OTHER="y")
+        fill("dns/resolver-hook.sh", UNIT="x", CERTIFICATE="1", OTHER="y")
     for control in ("\n", "\r", "\0", "\x7f", "\u2028"):
         with pytest.raises(TemplateError):
-            fill("host/firewall.nft", TABLE="x", PORTS=f"22{control}")
+            fill("dns/resolver-hook.sh", UNIT="x", CERTIFICATE=f"22{control}")
     with pytest.raises(TemplateError):
-        fill("host/firewall.nft", TABLE="x", PORTS=("22", "23"))
-    assert "@PORTS@" in fill("host/firewall.nft", TABLE="@PORTS@", PORTS="22")
+        fill("dns/resolver-hook.sh", UNIT="x", CERTIFICATE=("22", "23"))
+    assert "@CERTIFICATE@" in fill("dns/resolver-hook.sh", UNIT="@CERTIFICATE@", CERTIFICATE="22")
 
 
 _LABEL = st.from_regex(r"\A[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from assistant.onhost.contract import (
@@ -20,13 +21,14 @@ from assistant.onhost.resources import Firewall
 from assistant.onhost.said import Said, said, together
 from assistant.onhost.system import disk, path_state, systemd
 from assistant.onhost.system.process import failure
-from assistant.onhost.system.sockets import listening
+from assistant.onhost.system.sockets import Socket, serving
 
 RULES = "/etc/matrix-assistant/firewall.nft"
 UNIT = "matrix-assistant-firewall.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 _CANDIDATE = f"{STATE_DIR}/firewall-candidate.nft"
+_TRIAL = f"{STATE_DIR}/firewall-trial.nft"
 _WAY_BACK = f"{STATE_DIR}/firewall-revert.nft"
 _REVERT = "matrix-assistant-revert"
 _LOADED = "firewall"
@@ -65,10 +67,37 @@ def unit_text(table: str) -> bytes:
     return _UNIT_TEXT.format(rules=RULES, table=table).encode("ascii")
 
 
-def closed_by(resource: Firewall) -> list[int]:
-    """TCP ports something listens on for the network, and that the rules do not let in."""
-    ports = {s.port for s in listening() if s.protocol == "tcp" and not s.local}
-    return sorted(ports - set(resource.allow_tcp))
+def closed_by(resource: Firewall) -> list[Socket]:
+    """What serves the network and the rules do not let in, one for each protocol and port."""
+    let_in = {"tcp": resource.allow_tcp, "udp": resource.allow_udp}
+    closed = {
+        (s.protocol, s.port): s
+        for s in serving()
+        if s.port not in let_in[s.protocol]
+        and not any(fnmatchcase(s.interface, name) for name in resource.inner)
+    }
+    return [closed[key] for key in sorted(closed)]
+
+
+def _named(closed: Sequence[Socket]) -> str:
+    """Ports as people write them in the setup, each with its program: ``udp/51820 (openvpn)``."""
+    words = (f"{s.protocol}/{s.port}" + (f" ({s.process})" if s.process else "") for s in closed)
+    return ", ".join(words)
+
+
+def on_trial(table: str, content: str, closed: Sequence[Socket]) -> bytes:
+    """The rules as they are while nobody has confirmed: what they close is cut off at once.
+
+    Else a tunnel whose packets are tracked already would carry the confirmation, and be closed
+    for ever when it falls silent: with it, whoever comes in through it.
+    """
+    rules = [content]
+    for protocol, way in (("tcp", "reject with tcp reset"), ("udp", "reject")):
+        ports = sorted({s.port for s in closed if s.protocol == protocol})
+        if ports:
+            listed = ", ".join(map(str, ports))
+            rules.append(f"add rule inet {table} trial {protocol} dport {{ {listed} }} {way}\n")
+    return "".join(rules).encode("utf-8")
 
 
 def _table(resource: Firewall, machine: Machine) -> Completed:
@@ -88,8 +117,8 @@ class FirewallHandler:
         new = resource.content.encode("utf-8")
         old = disk.read_file(machine.path(RULES))
         closed = closed_by(resource)
-        ports = ", ".join(map(str, closed))
-        summary = said("closes TCP port {ports}", ports=ports) if closed else NOTHING
+        ports = _named(closed)
+        summary = said("closes to others: {ports}", ports=ports) if closed else NOTHING
         shown = path_state.diff(RULES, old or b"", new) if old not in (None, new) else ""
         if old is not None and old != new:
             known = path_state.written(machine, RULES)
@@ -126,19 +155,22 @@ class FirewallHandler:
             path_state.receipt_for(machine, UNIT_FILE, unit_text(resource.table)),
         ]
         machine.receipt({"table": resource.table, "files": files})
-        self._load(resource, old, machine)
+        closed = closed_by(resource)
+        self._load(resource, old, closed, machine)
         for path, data in ((RULES, new), (UNIT_FILE, unit_text(resource.table))):
             path_state.write(machine, path, data)
         systemd.reload_files(machine)
         machine.run(("systemctl", "enable", "--", UNIT), timeout=120)
         systemd.order(machine, "restart", UNIT)
         machine.remember(_LOADED, path_state.digest(new))
-        _remove(machine, _CANDIDATE, _WAY_BACK)
-        closed = closed_by(resource)
-        ports = ", ".join(map(str, closed))
-        return Done(said("closed TCP port {ports}", ports=ports) if closed else said("loaded"))
+        _remove(machine, _CANDIDATE, _TRIAL, _WAY_BACK)
+        ports = _named(closed)
+        return Done(said("closed to others: {ports}", ports=ports) if closed else said("loaded"))
 
-    def _load(self, resource: Firewall, old: str, machine: Machine) -> None:
+    def _load(
+        self, resource: Firewall, old: str, closed: Sequence[Socket], machine: Machine
+    ) -> None:
+        machine.write(_TRIAL, on_trial(resource.table, resource.content, closed), mode="0600")
         machine.write(_WAY_BACK, _way_back(resource.table, old), mode="0600")
         back = ("nft", "-f", machine.path(_WAY_BACK))
         _forget_timer(machine)
@@ -157,19 +189,28 @@ class FirewallHandler:
         )
         confirmed = False
         try:
-            machine.run(("nft", "-f", machine.path(_CANDIDATE)), timeout=60)
+            machine.run(("nft", "-f", machine.path(_TRIAL)), timeout=60)
             confirmed = machine.confirm(resource.revert_seconds)
         finally:
             if not confirmed:
                 machine.run(back, timeout=60, check=False)
-                _remove(machine, _CANDIDATE, _WAY_BACK)
+                _remove(machine, _CANDIDATE, _TRIAL, _WAY_BACK)
             _forget_timer(machine)
         if not confirmed:
-            text = said(
-                "Nobody confirmed from a second connection that this host can still be reached, "
-                "so the old firewall rules are back. Check that the setup names the port that "
-                "SSH uses, then apply again."
-            )
+            if closed:
+                text = said(
+                    "Nobody confirmed from a second connection that this host can still be "
+                    "reached, so the old firewall rules are back. Check that the setup names the "
+                    "port that SSH uses, then apply again. If you come in through a VPN or another "
+                    "service of this host, keep its port open (keep_ports): {ports}",
+                    ports=_named(closed),
+                )
+            else:
+                text = said(
+                    "Nobody confirmed from a second connection that this host can still be "
+                    "reached, so the old firewall rules are back. Check that the setup names the "
+                    "port that SSH uses, then apply again."
+                )
             raise HostError("not-confirmed", text)
         # The timer may have fired in the very moment of the confirmation.
         machine.run(("nft", "-f", machine.path(_CANDIDATE)), timeout=60)

@@ -61,8 +61,10 @@ class Firewall(Resource):
     """An nftables table of our own, loaded at boot by a unit of our own; other tables stay.
 
     ``content`` is the ruleset text of the table ``table`` (family inet): it must delete and make
-    that table only. Going live starts a timer of ``revert_seconds`` that brings the old rules
-    back, unless a second session confirms that the host can still be reached.
+    that table only, and have in it an empty chain ``trial`` that what comes from outside passes
+    first. Going live starts a timer of ``revert_seconds`` that brings the old rules back, unless a
+    second session confirms that the host can still be reached. ``allow_tcp`` and ``allow_udp`` are
+    what the rules let in; ``inner`` are names of interfaces, with ``*``, whose packets they let in.
     """
 
     kind: ClassVar[str] = "firewall"
@@ -70,6 +72,7 @@ class Firewall(Resource):
     content: str
     allow_tcp: tuple[int, ...]
     allow_udp: tuple[int, ...] = ()
+    inner: tuple[str, ...] = ()
     revert_seconds: int = 60
 
     def __post_init__(self) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 from assistant.onhost.paths import Paths
 from assistant.onhost.protocol import PROCESS_NAME
 from assistant.onhost.system.disk import room
+from assistant.onhost.system.firewalls import let_in
 from assistant.onhost.system.process import Call, execute
-from assistant.onhost.system.sockets import listening, with_processes
+from assistant.onhost.system.sockets import listening, serving, with_processes
 
 _APT_LOCKS = (
     "/var/lib/dpkg/lock-frontend",
@@ -35,7 +36,8 @@ def facts(paths: Paths) -> dict[str, Any]:
 
     ``id``, ``codename``, ``version`` of the release; ``python``, ``arch``, ``hostname``;
     ``memory`` and ``disk`` (by path) in MB; ``clock`` in seconds since 1970; ``addresses``;
-    ``listening`` sockets; ``services`` that are installed, by name: their state; and more.
+    ``listening`` sockets, with whether each ``serves`` others; ``services`` that are installed, by
+    name: their state; ``firewalls`` of others that are on, by name: what they let in; and more.
     """
     release = os_release(_text(paths, "/etc/os-release"))
     return {
@@ -59,6 +61,7 @@ def facts(paths: Paths) -> dict[str, Any]:
         "systemd": os.path.isdir(paths.real("/run/systemd/system")),
         "apt_busy": any(_locked(paths.real(path)) for path in _APT_LOCKS),
         "services": _services(),
+        "firewalls": let_in(paths),
         "reboot_required": os.path.exists(paths.real("/run/reboot-required")),
         "virtual": execute(Call(("systemd-detect-virt",), timeout=10)).output.strip(),
     }
@@ -120,8 +123,16 @@ def addresses() -> list[str]:
 
 def _listening() -> list[dict[str, Any]]:
     told = with_processes(listening())
+    serve = {(s.protocol, s.address, s.port): s.interface for s in serving()}
     return [
-        {"protocol": s.protocol, "address": s.address, "port": s.port, "process": s.process}
+        {
+            "protocol": s.protocol,
+            "address": s.address,
+            "port": s.port,
+            "process": s.process,
+            "serves": (s.protocol, s.address, s.port) in serve,
+            "interface": serve.get((s.protocol, s.address, s.port), ""),
+        }
         for s in told
         # Another measurement's temporary listener is nobody's service.
         if s.process != PROCESS_NAME

@@ -33,7 +33,7 @@ def resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
     packages = Packages(title="Web server", group="nginx", names=("nginx",))
     # The package comes with a site on port 80. Whoever keeps that port open has one of their own.
     site: tuple[Absent, ...] = ()
-    if not {80, 443} & set(host.keep_ports):
+    if not {80, 443} & set(host.keep_tcp):
         site = (Absent(title="Web server: no site", path=DEFAULT_SITE),)
     server = tuple(one for one in nginx.server_resources(host) if one.id != packages.id)
     stream = stream_resources(_blocks(setup, host), after=[absent.id for absent in site])
