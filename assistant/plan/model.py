@@ -31,7 +31,6 @@ class Record:
     @property
     def line(self) -> str:
         """The record as lines of a zone file, ready to copy; without values what there must not be,
-
         or what is not known yet.
         """
         if not self.values:

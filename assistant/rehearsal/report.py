@@ -74,7 +74,6 @@ class Rehearsed:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of ``rehearse --json``. ``sandbox`` has the highest score of each unit,
-
         ``sandbox_by_host`` all of them.
         """
         return {

@@ -42,7 +42,6 @@ TRANSIENT = frozenset({"name-resolution", "unreachable", "refused", "timeout", "
 
 class RemoteError(AssistantError):
     """Work on a server failed. ``cause`` is one of :data:`CAUSES`, ``message`` is for people,
-
     ``evidence`` for an expert: raw lines, cleaned of control characters, never a secret.
     """
 

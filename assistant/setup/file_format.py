@@ -54,7 +54,6 @@ class NewerError(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
     """A setup read from TOML (without findings and history). ``edited``: not as it was saved;
-
     ``version``: the format it was saved in, before any migration.
     """
 

@@ -10,7 +10,6 @@ from assistant.setup.model import Host, Role, Setup
 @dataclass(frozen=True, kw_only=True)
 class Homeserver:
     """One Matrix server. ``host`` runs it, ``front`` is what clients connect to (the home line in
-
     option 4, else the same). ``names`` are all names it answers to; ``access_name`` with ``port``
     is what clients are given. ``main`` is the one people in China use (the only one in option 1);
     ``private``: its names must be in no public DNS (option 3).

@@ -24,7 +24,6 @@ UBUNTU = frozenset({"jammy", "noble"})
 @dataclass(frozen=True, kw_only=True)
 class KnownMirror:
     """A public mirror. ``apt`` is the folder above ``debian`` and ``ubuntu``; ``wheels`` is the
-
     index for pip.
     """
 

@@ -223,7 +223,6 @@ class FindingsRecord(Frozen):
 
 class Setup(Frozen):
     """One deployment. ``server_name`` is what follows the colon in every user id, for ever;
-
     ``access_name`` is the name clients connect to (usually the same), at ``access_port``.
     ``spare_names`` are further names for the same service, kept ready for the day when one is
     blocked. With two servers these are of the one in China; ``outside_name`` is then the server

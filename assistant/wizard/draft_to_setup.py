@@ -273,7 +273,6 @@ def _settings(draft: Draft, option: int, base: Settings, present: Setup | None) 
 
 def provider_of(typed: TypedProvider, option: int) -> DnsProvider | None:
     """The DNS provider that was typed, None when none was. :class:`FieldError` for one that does
-
     not do what the option needs, and for what cannot be used.
     """
     if not typed.name.strip():

@@ -18,7 +18,6 @@ TAKEN_PORTS = frozenset({8008, 8080, 8443, 8444, 8448, 8449, 8450, 8453, 9090})
 
 class FieldError(InputError):
     """Something typed cannot be used. ``field`` says what: the name of a field of the draft
-
     (``server_name``, ``outside_name``, ``access_port``, …), ``provider.server`` and so on for the
     DNS provider, or for a server ``outside.login.address``, ``inside.mirror`` and so on.
     """

@@ -35,7 +35,6 @@ def told(context: Context, host: str, section: str) -> Any:
 
 def may_look_up(context: Context, host: str, name: str, *, private: bool) -> bool:
     """Whether a host may look a name up: a private one only where its own hosts file has it, or
-
     the question would go to a stranger.
     """
     if not private:

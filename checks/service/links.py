@@ -1,5 +1,4 @@
 """The wrapped links: do they answer their own hosts, with the setup's own certificates, and only
-
 them?
 """
 

@@ -24,7 +24,6 @@ DELIVERY = "delivery"
 
 class MatrixCheck(Check):
     """The public face of each server from this computer, what the other server needs from there,
-
     a sign of life from everywhere else.
     """
 
@@ -145,7 +144,6 @@ def _mine(context: Context) -> tuple[Way, ...]:
 
 def asked_from(context: Context, vantage: str, way: Way) -> tuple[str, ...]:
     """What a place asks on a way: everything an app and a stranger would from this computer,
-
     what a Matrix server needs from the other one of the setup, else a sign of life.
     """
     if vantage == THIS_COMPUTER:

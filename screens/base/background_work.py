@@ -17,7 +17,6 @@ KEEP = 5000
 @dataclass
 class Work:
     """Long work of the app. ``name`` tells what it is: ``check``, ``apply``, ``canary``, …
-
     ``state`` is ``running``, ``done`` (``result`` is set), ``failed`` (``error`` is set) or
     ``cancelled``. ``events`` are in order; a page that comes later reads them from the start. A
     watcher is called without arguments after each news; watchers should only note that there is

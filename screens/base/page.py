@@ -65,7 +65,6 @@ class Rail(Words):
 
 class PlainPage(Screen[None]):
     """Base of every full screen, also of those that show no draft. Subclasses give ``body()``,
-
     ``help_text`` and perhaps ``step``.
 
     ``primary`` words the one primary action (Enter); None hides the button. ``changed`` says what

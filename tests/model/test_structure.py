@@ -133,3 +133,14 @@ def test_an_entry_loads_only_what_it_needs(entry: str, heavy: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_no_docstring_is_cut_in_the_middle_of_a_sentence() -> None:
+    cut = []
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                first, blank, _ = (ast.get_docstring(node) or "").partition("\n\n")
+                if blank and not first.rstrip().endswith((".", "?", "!", ":", "`", ")")):
+                    cut.append(f"{name}.{getattr(node, 'name', '')}: {first}")
+    assert cut == []

@@ -37,7 +37,6 @@ select 'ma-waiting', destination, retry_interval from destinations where retry_i
 
 def units(place: Place, probe: Mapping[str, Any]) -> list[dict[str, Any]]:
     """``units`` (names) → for each: ``unit``, ``load``, ``active``, ``sub``, ``enabled``,
-
     ``restarts``, ``result``, ``code``, ``age`` (seconds since it became active, or None), and for
     those that are not up ``words``: the last lines of its journal. PostgreSQL's clusters, which
     Debian hides behind a unit that is always up, come along when it is among them.
