@@ -38,6 +38,10 @@ Events of ``measure``: ``measurement`` (one per attempt; see onhost.measure), ``
 ``peer`` of its listeners, ``waiting`` while nothing happens.
 
 ``error`` (``cause``, ``text``, ``tail``) ends any mode that could not do its work.
+
+Beside a ``text`` or ``summary`` that is a sentence of ours stand its ``template`` and, if it has
+any, its ``values`` (one that is a sentence itself has a template and values in turn). A title is
+its own template.
 """
 
 from __future__ import annotations

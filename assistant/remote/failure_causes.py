@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import asyncssh
@@ -44,12 +44,9 @@ def classify(exc: BaseException, place: Place, progress: Progress | None = None)
     if isinstance(exc, RemoteError):
         return exc
     cause = _cause(exc, progress)
-    if cause == "auth":
-        message = _auth_message(place, progress)
-    elif place.jump:
-        message = _jump_message(cause, place)
-    else:
-        message = _message(cause, place, progress)
+    message = _sentences(place, progress)[_sentence(cause, place, progress)]
+    if place.jump and message.template.startswith("{host}"):
+        message = Message(message.template, {**message.values, "host": msg("The jump host")})
     return place.error(cause, message, f"{type(exc).__name__}: {clean_line(str(exc))}")
 
 
@@ -118,170 +115,110 @@ def _channel_cause(exc: asyncssh.ChannelOpenError, progress: Progress) -> str:
     return "unreachable"
 
 
-def _auth_message(place: Place, progress: Progress) -> Message:
-    offered = ", ".join(sorted(progress.offered)) or "-"
-    tried = ", ".join(progress.tried) or "-"
+def _sentence(cause: str, place: Place, progress: Progress) -> str:
+    """Which of :func:`_sentences` says it."""
+    if cause == "auth" and not progress.tried and not place.jump:
+        return "auth-nothing"
+    if cause == "auth" and "password" not in progress.offered:
+        return "auth-key"
+    if place.via and cause in ("refused", "unreachable", "timeout", "name-resolution"):
+        return "behind"
+    if cause == "timeout" and progress.connected and not place.jump:
+        return "stalled"
+    if place.jump and cause in ("no-shell", "forwarding"):
+        return "protocol"  # nothing is run on a jump host, and it is behind no other
+    return cause
+
+
+def _sentences(place: Place, progress: Progress) -> Mapping[str, Message]:
+    """What is said for each cause; ``host`` is the server, or the jump host where that is meant."""
     values = {
-        "host": place.name,
+        "host": msg("the jump host") if place.jump else place.name,
         "at": place.at,
         "user": place.user,
-        "tried": tried,
-        "offered": offered,
+        "address": place.address,
+        "via": place.via or "-",
+        "tried": ", ".join(progress.tried) or "-",
+        "offered": ", ".join(sorted(progress.offered)) or "-",
     }
-    if place.jump:
-        return msg(
-            "The jump host ({at}) did not let {user} in. Tried: {tried}. It accepts: {offered}. "
-            "Check the user name and the key of the jump host.",
-            **values,
-        )
-    if progress.tried and "password" not in progress.offered:
-        return msg(
+    return {
+        "auth-key": msg(
             "{host} ({at}) did not let {user} in. Tried: {tried}. It accepts: {offered}. Check "
             "that the user name is right and that the public half of your key is in that "
             "account's .ssh/authorized_keys; your provider's console can add it.",
             **values,
-        )
-    if not progress.tried:
-        return msg(
+        ),
+        "auth-nothing": msg(
             "{host} ({at}) did not let {user} in, because there was nothing to log in with: no key "
             "was found and no password was given. It accepts: {offered}. Name the key file that "
             "your provider gave you, or make one with ssh-keygen and add it to the server.",
             **values,
-        )
-    return msg(
-        "{host} ({at}) did not let {user} in. Tried: {tried}. It accepts: {offered}. Check the "
-        "user name and the password; many servers accept only keys.",
-        **values,
-    )
-
-
-def _message(cause: str, place: Place, progress: Progress) -> Message:
-    values = {"host": place.name, "at": place.at, "user": place.user, "address": place.address}
-    if place.via and cause in ("refused", "unreachable", "timeout", "name-resolution"):
-        return msg(
+        ),
+        "auth": msg(
+            "{host} ({at}) did not let {user} in. Tried: {tried}. It accepts: {offered}. Check the "
+            "user name and the password; many servers accept only keys.",
+            **values,
+        ),
+        "behind": msg(
             "The jump host {via} could not reach {host} at {at}. Check that the address and the "
             "port are right as seen from the jump host, and that the server is running.",
-            via=place.via,
             **values,
-        )
-    match cause:
-        case "name-resolution":
-            return msg(
-                "The name {address} has no address, so {host} cannot be reached. Check its "
-                "spelling, or use the server's IP address instead.",
-                **values,
-            )
-        case "unreachable":
-            return msg(
-                "There is no way from this computer to {host} at {at}. Check that you are online "
-                "and that the address is right; for an IPv6 address your own line needs IPv6.",
-                **values,
-            )
-        case "refused":
-            return msg(
-                "{host} refused the connection at {at}. The server is there, but no SSH service "
-                "answers on that port. Check the port in your provider's console, and that SSH is "
-                "running.",
-                **values,
-            )
-        case "timeout" if progress.connected:
-            return msg(
-                "{host} accepted the connection at {at} but then did not go on in time. The line "
-                "may be very slow, or something between drops SSH. Try again; if it stays so, try "
-                "another SSH port or a jump host.",
-                **values,
-            )
-        case "timeout":
-            return msg(
-                "{host} did not answer at {at} in time. Check that the server is running, that the "
-                "address is right, and that your provider's firewall lets the SSH port in.",
-                **values,
-            )
-        case "not-ssh":
-            return msg(
-                "What answers at {at} for {host} is not an SSH server, or it hangs up at once. "
-                "Check the port; a server that hangs up may have blocked your address for a while.",
-                **values,
-            )
-        case "forwarding":
-            return msg(
-                "The jump host {via} does not pass connections on to {host} at {at}. Its SSH "
-                "server needs AllowTcpForwarding yes.",
-                via=place.via or "-",
-                **values,
-            )
-        case "no-shell":
-            return msg(
-                "{host} let {user} in but does not let this account run programs. Use an account "
-                "with a shell.",
-                **values,
-            )
-        case "dropped":
-            return msg(
-                "The connection to {host} at {at} broke. Nothing on the server was harmed. Check "
-                "your line and try again.",
-                **values,
-            )
-        case "host-key-changed":
-            return msg(
-                "{host} at {at} did not show the host key that was confirmed for it. Do not go on "
-                "before you know why.",
-                **values,
-            )
-        case _:
-            return msg(
-                "{host} at {at} speaks SSH in a way that this program does not understand. It may "
-                "be very old, or something between changes the traffic.",
-                **values,
-            )
-
-
-def _jump_message(cause: str, place: Place) -> Message:
-    values = {"at": place.at, "user": place.user, "address": place.address}
-    match cause:
-        case "name-resolution":
-            return msg(
-                "The name {address} of the jump host has no address. Check its spelling, or use "
-                "its IP address instead.",
-                **values,
-            )
-        case "unreachable":
-            return msg(
-                "There is no way from this computer to the jump host at {at}. Check that you are "
-                "online and that the address is right.",
-                **values,
-            )
-        case "refused":
-            return msg(
-                "The jump host refused the connection at {at}. Check its port, and that SSH is "
-                "running on it.",
-                **values,
-            )
-        case "timeout":
-            return msg(
-                "The jump host did not answer at {at} in time. Check that it is running and that "
-                "its firewall lets the SSH port in.",
-                **values,
-            )
-        case "not-ssh":
-            return msg(
-                "What answers at {at} for the jump host is not an SSH server, or it hangs up at "
-                "once. Check the port.",
-                **values,
-            )
-        case "dropped":
-            return msg(
-                "The connection to the jump host at {at} broke. Check your line and try again.",
-                **values,
-            )
-        case "host-key-changed":
-            return msg(
-                "The jump host at {at} did not show the host key that was confirmed for it. Do not "
-                "go on before you know why.",
-                **values,
-            )
-        case _:
-            return msg(
-                "The jump host at {at} speaks SSH in a way that this program does not understand.",
-                **values,
-            )
+        ),
+        "name-resolution": msg(
+            "The name {address} has no address, so {host} cannot be reached. Check its "
+            "spelling, or use the server's IP address instead.",
+            **values,
+        ),
+        "unreachable": msg(
+            "There is no way from this computer to {host} at {at}. Check that you are online "
+            "and that the address is right; for an IPv6 address your own line needs IPv6.",
+            **values,
+        ),
+        "refused": msg(
+            "{host} refused the connection at {at}. The server is there, but no SSH service "
+            "answers on that port. Check the port in your provider's console, and that SSH is "
+            "running.",
+            **values,
+        ),
+        "stalled": msg(
+            "{host} accepted the connection at {at} but then did not go on in time. The line "
+            "may be very slow, or something between drops SSH. Try again; if it stays so, try "
+            "another SSH port or a jump host.",
+            **values,
+        ),
+        "timeout": msg(
+            "{host} did not answer at {at} in time. Check that the server is running, that the "
+            "address is right, and that your provider's firewall lets the SSH port in.",
+            **values,
+        ),
+        "not-ssh": msg(
+            "What answers at {at} for {host} is not an SSH server, or it hangs up at once. "
+            "Check the port; a server that hangs up may have blocked your address for a while.",
+            **values,
+        ),
+        "forwarding": msg(
+            "The jump host {via} does not pass connections on to {host} at {at}. Its SSH "
+            "server needs AllowTcpForwarding yes.",
+            **values,
+        ),
+        "no-shell": msg(
+            "{host} let {user} in but does not let this account run programs. Use an account "
+            "with a shell.",
+            **values,
+        ),
+        "dropped": msg(
+            "The connection to {host} at {at} broke. Nothing on the server was harmed. Check "
+            "your line and try again.",
+            **values,
+        ),
+        "host-key-changed": msg(
+            "{host} at {at} did not show the host key that was confirmed for it. Do not go on "
+            "before you know why.",
+            **values,
+        ),
+        "protocol": msg(
+            "{host} at {at} speaks SSH in a way that this program does not understand. It may "
+            "be very old, or something between changes the traffic.",
+            **values,
+        ),
+    }

@@ -221,8 +221,8 @@ def test_every_failure_gets_a_cause_and_a_sentence(
     text = render(error.message)
     assert "{" not in text and text.endswith(".")
     assert place.address in text or place.name in text
-    if place.jump or "via" in error.message.values:
-        assert "jump host" in text
+    if place.jump or "{via}" in error.message.template:
+        assert "jump host" in text and "跳板机" in render(error.message, "zh")
     assert error.evidence
 
 
@@ -231,6 +231,13 @@ def test_auth_message_says_what_was_tried_and_what_is_offered() -> None:
     text = render(classify(asyncssh.PermissionDenied("no"), PLACE, progress).message)
     assert "Tried: /k, password" in text and "accepts: key, password" in text
     assert "operator" in text and "203.0.113.5:2222" in text
+
+
+def test_the_jump_host_is_named_where_a_server_would_be() -> None:
+    refused = classify(ConnectionRefusedError(errno.ECONNREFUSED, "no"), JUMP).message
+    assert render(refused).startswith("The jump host refused the connection at 198.51.100.9:22.")
+    away = classify(OSError(errno.ENETUNREACH, "no"), JUMP).message
+    assert "from this computer to the jump host at" in render(away)
 
 
 def test_transient_causes() -> None:
