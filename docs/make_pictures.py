@@ -116,19 +116,19 @@ _APPLIED = {"setups": _some_days_old}
 _PROVING = _known(events={"check": values.GOOD_FINDINGS}, results={"export": _summary})
 
 TABLE: tuple[Picture, ...] = (
-    Picture("start", "home", None, {}),
-    Picture("start-again", "home", None, _APPLIED),
-    Picture("questions", "questions", Draft(step=Step.QUESTIONS)),
-    Picture("advice", "advice", values.draft(Step.ADVICE)),
-    Picture("servers", "servers", values.draft(Step.SERVERS)),
-    Picture("checks", "checks", values.draft(Step.CHECKS), _known()),
-    Picture("review", "review", values.draft(Step.REVIEW), _CHECKED),
-    Picture("apply", "apply", values.draft(Step.APPLY), _CHECKED, _half_applied),
-    Picture("proof", "finish", values.draft(Step.FINISH), _PROVING),
-    Picture("people", "finish", values.draft(Step.FINISH), _PROVING,
+    Picture("start", "start_page", None, {}),
+    Picture("start-again", "start_page", None, _APPLIED),
+    Picture("questions", "advice.questions", Draft(step=Step.QUESTIONS)),
+    Picture("advice", "advice.advice", values.draft(Step.ADVICE)),
+    Picture("servers", "servers.servers", values.draft(Step.SERVERS)),
+    Picture("checks", "checks.checks", values.draft(Step.CHECKS), _known()),
+    Picture("review", "apply.review", values.draft(Step.REVIEW), _CHECKED),
+    Picture("apply", "apply.apply", values.draft(Step.APPLY), _CHECKED, _half_applied),
+    Picture("proof", "finish.finish", values.draft(Step.FINISH), _PROVING),
+    Picture("people", "finish.finish", values.draft(Step.FINISH), _PROVING,
             _keys("enter", "i", *"anna", "enter")),
-    Picture("summary", "finish", values.draft(Step.FINISH), _PROVING, _keys("3")),
-    Picture("diagnosis", "diagnosis", None, _APPLIED, _diagnosed),
+    Picture("summary", "finish.finish", values.draft(Step.FINISH), _PROVING, _keys("3")),
+    Picture("diagnosis", "checks.diagnosis", None, _APPLIED, _diagnosed),
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
@@ -175,6 +175,33 @@ class CanaryResult(Frozen):
             and self.encrypted_on_server
             and self.removed
         )
+
+    def to_json(self, words: Callable[[Message], str] = str) -> dict[str, Any]:
+        """The figures as a JSON object; times in milliseconds, but for ``seconds``."""
+        return {
+            "ok": self.ok,
+            "sent": self.sent,
+            "delivered": self.delivered,
+            "encrypted_on_server": self.encrypted_on_server,
+            "p50_ms": self.p50_ms,
+            "p95_ms": self.p95_ms,
+            "removed": self.removed,
+            "seconds": self.seconds,
+            "cause": self.cause,
+            "failure": words(self.failure) if self.failure else "",
+            "directions": [
+                {
+                    "from": direction.sender_server,
+                    "to": direction.receiver_server,
+                    "sent": direction.sent,
+                    "delivered": direction.delivered,
+                    "p50_ms": direction.p50_ms,
+                    "p95_ms": direction.p95_ms,
+                    "encrypted_on_server": self.encrypted_on_server,
+                }
+                for direction in self.directions
+            ],
+        }
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.cli.credentials import TerminalCredentials, confirm_key, read_credentials
 from assistant.cli.exit_codes import Exit
-from assistant.cli.output import Output, finding_json, result_json
+from assistant.cli.output import Output, result_json
 from assistant.cli.records import record_json, record_words
 from assistant.common.errors import AssistantError, InputError
 from assistant.findings.model import Finding, Status
@@ -169,7 +169,7 @@ async def _checked(task: Job, connections: Connections, phase: str) -> tuple[Fin
     )
     task.save(setup)
     out.diagnosis(findings)
-    out.json({"phase": phase, "findings": [finding_json(f) for f in findings]})
+    out.json({"phase": phase, "findings": [item.to_json() for item in findings]})
     return findings
 
 
@@ -234,6 +234,9 @@ async def _ready(task: Job, connections: Connections) -> None:
             phase="before",
             report=lambda f: task.out.finding(f) if f.status is Status.FAILED else None,
         )
+        # A diagnosis goes on without a server; nothing can be applied to one that is not there.
+        for error in connections.closed.values():
+            raise error
         task.save(setup)
     blockers = [finding for finding in findings if finding.blocking]
     if blockers:
@@ -264,7 +267,7 @@ def canary_command(args: argparse.Namespace, out: Output) -> Exit:
                 result = await proof.canary(connections, lambda event: out.say(event.message))
             detail = f"{result.delivered}/{result.sent}"
             task.save(proof.with_canary(task.setup, result.ok, detail))
-            out.json({"ok": result.ok, **canary_json(result)})
+            out.json(result.to_json())
             if result.ok:
                 out.print(
                     msg(
@@ -280,19 +283,6 @@ def canary_command(args: argparse.Namespace, out: Output) -> Exit:
             return Exit.NOT_OK
 
         return _run(work)
-
-
-def canary_json(result: Any) -> dict[str, Any]:
-    """The figures of a canary as in ``--json``."""
-    return {
-        "sent": result.sent,
-        "delivered": result.delivered,
-        "encrypted_on_server": result.encrypted_on_server,
-        "p50_ms": result.p50_ms,
-        "p95_ms": result.p95_ms,
-        "removed": result.removed,
-        "failure": str(result.failure) if result.failure else "",
-    }
 
 
 def undo_command(args: argparse.Namespace, out: Output) -> Exit:
@@ -356,7 +346,7 @@ def status_command(args: argparse.Namespace, out: Output) -> Exit:
                     "server_name": setup.server_name,
                     "applied": was_applied(setup),
                     "hosts": {host: dict(answer) for host, answer in answers.items()},
-                    "findings": [finding_json(f) for f in findings],
+                    "findings": [item.to_json() for item in findings],
                     "history": [entry.model_dump(mode="json") for entry in setup.history],
                 }
             )

@@ -224,23 +224,6 @@ class Output:
         return self.words(title_message(title)) if title else str(event.get("id", ""))
 
 
-def finding_json(finding: Finding) -> dict[str, Any]:
-    """A finding as in ``--json``: the stable fields, and its words in English."""
-    return {
-        "check": finding.check,
-        "subject": finding.subject,
-        "vantage": finding.vantage,
-        "status": finding.status.value,
-        "cause": finding.cause,
-        "confidence": finding.confidence.value,
-        "because": list(finding.because) if finding.because else None,
-        "summary": str(finding.summary),
-        "remedy": str(finding.remedy.text) if finding.remedy else "",
-        "who": finding.remedy.who.value if finding.remedy else "",
-        "evidence": list(finding.evidence),
-    }
-
-
 def result_json(result: HostResult) -> dict[str, Any]:
     """The outcome of a run on a host as in ``--json``."""
     return {

@@ -63,8 +63,11 @@ def summary_json(
     Fields are picked one by one, so that nothing added to a Setup later gets out by itself.
     """
 
+    def in_words(message: Message) -> str:
+        return render(message, language)
+
     def words(message: Message | None) -> str | None:
-        return None if message is None else render(message, language)
+        return None if message is None else in_words(message)
 
     option = OPTIONS[setup.option]
     records = plan.records if plan else ()
@@ -137,22 +140,8 @@ def summary_json(
             },
             "add-person": add_person_command().split(" "),
         },
-        "findings": [
-            {
-                "check": finding.check,
-                "subject": finding.subject,
-                "vantage": finding.vantage,
-                "status": finding.status.value,
-                "cause": finding.cause,
-                "confidence": finding.confidence.value,
-                "summary": words(finding.summary),
-                "why": words(finding.why),
-                "remedy": words(finding.remedy.text) if finding.remedy else None,
-                "who": finding.remedy.who.value if finding.remedy else None,
-            }
-            for finding in findings
-        ],
-        "canary": None if canary is None else _canary(canary, words(canary.failure)),
+        "findings": [finding.to_json(in_words, evidence=False) for finding in findings],
+        "canary": None if canary is None else canary.to_json(in_words),
         "history": [
             {
                 "at": _time(entry.at),
@@ -200,31 +189,5 @@ def _host(host: Host, plan: Plan | None) -> dict[str, Any]:
         "timers": [
             {"unit": f"{timer.name}.timer", "calendar": timer.calendar}
             for timer in (timers(planned.resources) if planned else ())
-        ],
-    }
-
-
-def _canary(canary: CanaryResult, failure: str | None) -> dict[str, Any]:
-    return {
-        "ok": canary.ok,
-        "sent": canary.sent,
-        "delivered": canary.delivered,
-        "encrypted_on_server": canary.encrypted_on_server,
-        "removed": canary.removed,
-        "p50_ms": canary.p50_ms,
-        "p95_ms": canary.p95_ms,
-        "seconds": canary.seconds,
-        "cause": canary.cause,
-        "failure": failure,
-        "directions": [
-            {
-                "from": direction.sender_server,
-                "to": direction.receiver_server,
-                "sent": direction.sent,
-                "delivered": direction.delivered,
-                "p50_ms": direction.p50_ms,
-                "p95_ms": direction.p95_ms,
-            }
-            for direction in canary.directions
         ],
     }

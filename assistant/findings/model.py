@@ -7,7 +7,7 @@ compared with the finding of another day.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -104,6 +104,28 @@ class Finding(Frozen):
     def key(self) -> tuple[str, str, str]:
         """Identity across runs: (check, subject, vantage)."""
         return (self.check, self.subject, self.vantage)
+
+    def to_json(
+        self, words: Callable[[Message], str] = str, *, evidence: bool = True
+    ) -> dict[str, Any]:
+        """The finding as a JSON object, its texts worded by ``words`` (in English without).
+
+        Raw ``evidence`` may name more than everybody should read.
+        """
+        value = {
+            "check": self.check,
+            "subject": self.subject,
+            "vantage": self.vantage,
+            "status": self.status.value,
+            "cause": self.cause,
+            "confidence": self.confidence.value,
+            "because": list(self.because) if self.because else None,
+            "summary": words(self.summary),
+            "why": words(self.why) if self.why else "",
+            "remedy": words(self.remedy.text) if self.remedy else "",
+            "who": self.remedy.who.value if self.remedy else "",
+        }
+        return value | {"evidence": list(self.evidence)} if evidence else value
 
     @property
     def blocking(self) -> bool:

@@ -23,7 +23,7 @@ from assistant.rehearsal.lab import DeployedImage, Lab, LabHost
 from assistant.rehearsal.network.border import Border
 from assistant.rehearsal.network.home_rules import Line
 from assistant.rehearsal.practice_setup import HOME_PORT, PracticeSecrets, practice_setup
-from assistant.rehearsal.report import Rehearsed, canary_json, limit_ms
+from assistant.rehearsal.report import Rehearsed, limit_ms
 from assistant.rehearsal.timings import bare_ssh, compared, sandbox_scores
 from assistant.remote import HostKey, NoCredentials
 from assistant.setup.model import ROLES, Host, LinkWay, Role, Setup
@@ -198,7 +198,7 @@ class Journey:
     async def _canary(self, connections: Connections) -> None:
         limit = limit_ms(self.report.border)
         result = await proof.canary(connections, lambda event: self.progress(str(event.message)))
-        self.report.canary = canary_json(result, limit)
+        self.report.canary = {**result.to_json(), "limit_ms": limit}
         _must(result.ok, str(result.failure) if result.failure else "not every message arrived")
         if not self.report.in_time:
             slow = f"{result.p95_ms:.0f} ms, more than {limit:.0f} ms"

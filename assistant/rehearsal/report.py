@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from assistant.canary import CanaryResult
 from assistant.findings.model import Finding, Status
 from assistant.rehearsal.network.border import Border
 
@@ -84,48 +83,13 @@ class Rehearsed:
             "stages": self.stages,
             "canary": self.canary,
             "reapply": self.reapply,
-            "findings": [
-                {
-                    "check": finding.check,
-                    "subject": finding.subject,
-                    "vantage": finding.vantage,
-                    "status": finding.status.value,
-                    "cause": finding.cause,
-                    "summary": str(finding.summary),
-                }
-                for finding in self.findings
-            ],
+            "findings": [finding.to_json() for finding in self.findings],
             "open_ports": self.open_ports,
             "planned_ports": self.planned_ports,
             "sandbox": worst_scores(self.sandbox),
             "sandbox_by_host": self.sandbox,
             "error": self.error,
         }
-
-
-def canary_json(result: CanaryResult, limit: float | None) -> dict[str, Any]:
-    """The ``canary`` of the report; times in milliseconds."""
-    return {
-        "sent": result.sent,
-        "delivered": result.delivered,
-        "encrypted_on_server": result.encrypted_on_server,
-        "p50_ms": result.p50_ms,
-        "p95_ms": result.p95_ms,
-        "limit_ms": limit,
-        "removed": result.removed,
-        "directions": [
-            {
-                "from": direction.sender_server,
-                "to": direction.receiver_server,
-                "sent": direction.sent,
-                "delivered": direction.delivered,
-                "p50_ms": direction.p50_ms,
-                "p95_ms": direction.p95_ms,
-                "encrypted_on_server": result.encrypted_on_server,
-            }
-            for direction in result.directions
-        ],
-    }
 
 
 def worst_scores(by_host: dict[str, dict[str, float]]) -> dict[str, float]:

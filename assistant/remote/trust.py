@@ -71,11 +71,6 @@ def describe(key: asyncssh.SSHKey) -> HostKey:
     return HostKey(f"{words[0]} {words[1]}", words[0], key.get_fingerprint())
 
 
-def same_key(left: str, right: str) -> bool:
-    """Whether two kept texts are the same key; comments do not count."""
-    return left.split()[:2] == right.split()[:2]
-
-
 @dataclass(frozen=True)
 class Trust:
     """The one key a connection may meet, in the form asyncssh wants it."""

@@ -102,13 +102,17 @@ def public_of(address: str) -> tuple[str, str]:
     return (str(ip), "") if ip.version == 4 else ("", str(ip))
 
 
+OF_HOST = ("public_ipv4", "public_ipv6", "mirror", "keep_ports")
+"""Lines about the server itself; the others say how to log in."""
+
+
 def changed(host: TypedHost, part: str, text: str) -> TypedHost:
     """The server after one line was typed into; ``part`` is a line's name, ``jump_…`` the way.
 
     Another address, port or user may be another machine: its key, its system and that it was
     reached no longer count. Public addresses that came from the address follow it.
     """
-    if part in ("public_ipv4", "public_ipv6", "mirror", "keep_ports"):
+    if part in OF_HOST:
         return host.model_copy(update={part: text})
     jump, name = part.startswith("jump_"), part.removeprefix("jump_")
     before = (host.jump or TypedLogin()) if jump else host.login

@@ -23,7 +23,7 @@ from screens.servers.option_lines import (
     mirror_choices,
 )
 from screens.servers.reach_panel import ReachPanel, Trial
-from screens.servers.server_entry import NAME, OTHER, is_done
+from screens.servers.server_entry import NAME, OF_HOST, OTHER, is_done
 from screens.servers.server_lines import (
     EMAIL,
     ROLE_TITLES,
@@ -236,7 +236,7 @@ class ServerPart(Part):
         """The lines of the server, those of a machine in between, the trial."""
         typed = self._draft.hosts.get(self.key, TypedHost())
         for line in server_lines(self.role):
-            first = getattr(typed if line.id.startswith("public") else typed.login, line.id)
+            first = getattr(typed if line.id in OF_HOST else typed.login, line.id)
             yield Field(line, first, id=f"{self.key}-{line.id}")
         if self.role is not Role.OUTSIDE:
             yield Stepper(

@@ -27,6 +27,7 @@ from screens.servers.reach_work import WORK, NotingTalk, learned
 from screens.servers.server_entry import (
     NAME,
     NAMES,
+    OF_HOST,
     host_of,
     is_done,
     noted,
@@ -249,7 +250,7 @@ class ServersPage(Page):
             follows = name != line and not shown.input.has_focus
             if follows and value != getattr(before.hosts.get(role, TypedHost()), name):
                 shown.value = value
-        if line != "mirror" and not line.startswith("public"):
+        if line not in OF_HOST:
             self._forget_trial(role)
 
     def _change(self, **update: Any) -> None:

@@ -22,7 +22,7 @@ from assistant.rehearsal.practice_setup import (
     packages_and_locks,
     practice_answers,
 )
-from assistant.rehearsal.report import Rehearsed, canary_json, limit_ms, worst_scores
+from assistant.rehearsal.report import Rehearsed, limit_ms, worst_scores
 from assistant.rehearsal.timings import compared
 from assistant.setup.model import ROLES, DnsUpdate, Host, Login, Setup
 from assistant.text import msg
@@ -85,7 +85,7 @@ def _report(canary: CanaryResult, border: Border) -> Rehearsed:
         release="trixie",
         border=border,
         stages=[{"name": "apply", "ok": True, "seconds": 1.0}],
-        canary=canary_json(canary, limit_ms(border)),
+        canary={**canary.to_json(), "limit_ms": limit_ms(border)},
         reapply={"changed": 0},
         findings=(finding,),
         open_ports={"inside": [22]},

@@ -14,7 +14,7 @@ from assistant.rehearsal.addresses import Address
 from assistant.rehearsal.errors import RehearsalError, tail_of_file
 from assistant.rehearsal.hosts.disks import Disk
 from assistant.rehearsal.hosts.provision import LabUser
-from assistant.rehearsal.network.wires import Wire, inside
+from assistant.rehearsal.network.wires import Wire
 from assistant.rehearsal.processes import leftovers
 from assistant.rehearsal.processes.commands import Completed, run_async
 from assistant.rehearsal.processes.daemon import Daemon, wait_until
@@ -184,7 +184,3 @@ class Host:
         clean = ["env", "--chdir=/", "-i", "HOME=/root", "LANG=C.UTF-8", "USER=root"]
         clean.append("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         return await run_async([*enter, *clean, *argv], timeout=timeout, text=text, check=check)
-
-    def in_network(self, argv: Sequence[str]) -> list[str]:
-        """`argv`, to be run with this machine's programs in the host's network."""
-        return inside(self.facts.name, argv)

@@ -55,7 +55,8 @@ def test_a_second_apply_is_one_connection_and_one_program(practice: Practice) ->
     host, setup = practice.clone()
     verbose = "LogLevel VERBOSE\n"
     (practice.lab.root_of(host.name) / "etc/ssh/sshd_config.d/00-verbose.conf").write_text(verbose)
-    practice.run(practice.lab.exec(host.name, ["systemctl", "reload", "ssh"]))
+    # Not a reload, which returns before the new listener is there.
+    practice.run(practice.lab.exec(host.name, ["systemctl", "restart", "ssh"]))
 
     async def twice() -> list[tuple[str, ...]]:
         changes = []
