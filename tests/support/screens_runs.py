@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from assistant.canary.model import CanaryEvent, CanaryResult, Direction, Line
 from assistant.dns_records.publish import Outcome
+from assistant.onhost.said import fields, said
 from assistant.operations.apply import HostPreview
 from assistant.operations.follow import HostResult, Progress
 from assistant.plan.model import Record
@@ -31,7 +32,7 @@ def _state(action: str, id: str, title: str, summary: str = "", diff: str = "") 
         "id": id,
         "title": title,
         "action": action,
-        "summary": summary,
+        **fields("summary", summary),
         "diff": diff,
     }
 
@@ -60,7 +61,7 @@ CONFLICT = _state(
     "conflict",
     "file:/etc/nginx/conf.d/matrix-assistant-https.conf",
     "Web server: port 443",
-    "edited by hand since the last apply",
+    said("edited by hand since the last apply"),
     f"--- as written\n+++ on the server\n@@ -1 +1 @@\n-listen 443;\n+listen 443; # {ODD}\n",
 )
 PREVIEWS = (HostPreview(OUTSIDE, 53, STATES),)
