@@ -288,7 +288,7 @@ async def run_checks(
         setup=setup,
         plan=plan,
         phase=phase,
-        nonce=f"matrix-assistant {secrets.token_hex(8)}",
+        nonce=secrets.token_hex(12),
         vantages=tuple(by_name),
         closed=closed,
     )

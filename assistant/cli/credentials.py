@@ -154,7 +154,7 @@ def confirm_key(out: Output, *, interactive: bool) -> ConfirmKey:
                 port=login.port,
                 algorithm=key.algorithm,
                 fingerprint=key.fingerprint,
-                command="ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+                command=key.command,
             )
         )
         if not interactive:

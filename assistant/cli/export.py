@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from assistant.cli.commands import job
 from assistant.cli.exit_codes import Exit
 from assistant.cli.output import Output
+from assistant.common.atomic import write_private
 from assistant.common.errors import AssistantError, InputError
 from assistant.export import helm_values, summary_json, summary_markdown
 from assistant.plan.compile import compile_plan
@@ -35,7 +36,7 @@ def _save_devices(setup: Setup, plan: Plan, folder: Path, out: Output) -> Exit:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in files:
-            (folder / file.name).write_text(file.text, "utf-8")
+            write_private(folder / file.name, file.text)
             title = file.title
             out.print(msg("{path}: {title}", path=str(folder / file.name), title=title))
     except OSError as error:
@@ -77,7 +78,7 @@ def export_command(args: argparse.Namespace, out: Output) -> Exit:
             )
         if args.output:
             try:
-                Path(args.output).write_text(text, "utf-8")
+                write_private(Path(args.output), text)
             except OSError as error:
                 raise AssistantError(
                     "output-file",

@@ -29,6 +29,16 @@ def write_atomically(path: Path, text: str) -> None:
     _sync(path.parent)
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file where somebody asked for it; a new one is readable by its owner only.
+
+    What is there already keeps its mode, and may be a link or a device. Raises ``OSError``.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
+        file.write(text.encode("utf-8"))
+
+
 def _sync(folder: Path) -> None:
     """Make a rename last; where folders cannot be synced (Windows) there is nothing to do."""
     with contextlib.suppress(OSError):

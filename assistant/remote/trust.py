@@ -47,12 +47,17 @@ class HostKey:
     fingerprint: str
 
     @property
+    def command(self) -> str:
+        """What shows the fingerprint of the same key on the server itself."""
+        return f"ssh-keygen -lf {_FILES.get(self.algorithm, _FILES['ssh-ed25519'])}"
+
+    @property
     def hint(self) -> Message:
         """How to compare the fingerprint with what the server itself says."""
         return msg(
             "Open the server's console in your provider's web page and run: {command} - it must "
             "show the same fingerprint, {fingerprint}.",
-            command=f"ssh-keygen -lf {_FILES.get(self.algorithm, _FILES['ssh-ed25519'])}",
+            command=self.command,
             fingerprint=self.fingerprint,
         )
 

@@ -197,6 +197,14 @@ ASKED: Mapping[str, Ask] = {
     "signing-key": Ask(rule_key, "/_matrix/key/v2/server"),
     "registration": Ask(rule_register, "/_matrix/client/v3/register", method="POST", body="{}"),
     "administration": Ask(rule_admin, "/_synapse/admin/v1/server_version"),
+    # Paths that nginx reads as another one than Synapse does.
+    "administration, encoded": Ask(
+        rule_admin, "/_synapse/admin/v2/users/..%2f..%2f..%2f..%2f_matrix%2fx"
+    ),
+    "administration, dots": Ask(
+        rule_admin, "/_synapse/admin/v2/%2e%2e/%2e%2e/%2e%2e/_synapse/client/x"
+    ),
+    "administration, slashes": Ask(rule_admin, "//_synapse//admin/v1/server_version"),
     "login": Ask(rule_login, "/_matrix/client/v3/login"),
 }
 """What is asked of the server, by the aspect findings name."""

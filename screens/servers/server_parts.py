@@ -235,7 +235,8 @@ class ServerPart(Part):
     def inside(self) -> ComposeResult:
         """The lines of the server, those of a machine in between, the trial."""
         typed = self._draft.hosts.get(self.key, TypedHost())
-        for line in server_lines(self.role):
+        *lines, last = server_lines(self.role)
+        for line in lines:
             first = getattr(typed if line.id in OF_HOST else typed.login, line.id)
             yield Field(line, first, id=f"{self.key}-{line.id}")
         if self.role is not Role.OUTSIDE:
@@ -256,6 +257,8 @@ class ServerPart(Part):
                 first = getattr(typed.jump or TypedLogin(), line.id.removeprefix("jump_"))
                 yield Field(line, first, id=f"{self.key}-{line.id}")
         yield ReachPanel(id=f"panel-{self.key}")
+        # Below the trial, which must be seen whole on a small screen; few servers need it.
+        yield Field(last, typed.keep_ports, id=f"{self.key}-{last.id}")
 
     def on_mount(self) -> None:
         """The machine in between is folded away unless there is one."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assistant.common.atomic import write_private
 from assistant.common.errors import AssistantError
 from assistant.text import msg
 from screens.services.protocol import SavedSetup
@@ -103,7 +104,7 @@ class KeptServices:
                 where = wanted.with_stem(f"{wanted.stem}-{number}")
                 number += 1
             where.parent.mkdir(parents=True, exist_ok=True)
-            where.write_text(text, "utf-8")
+            write_private(where, text)
             return str(where.resolve())
         except (OSError, RuntimeError, ValueError) as error:
             raise AssistantError(

@@ -33,6 +33,9 @@ GOOD = {
     ),
     "registration": answer(403, {"errcode": "M_FORBIDDEN", "error": "disabled"}),
     "administration": answer(404, "<html>404</html>"),
+    "administration, encoded": answer(404, "<html>404</html>"),
+    "administration, dots": answer(404, "<html>404</html>"),
+    "administration, slashes": answer(404, "<html>404</html>"),
     "login": answer(200, {"flows": [{"type": "m.login.token"}, {"type": "m.login.password"}]}),
 }
 
@@ -101,6 +104,12 @@ def test_all_is_well() -> None:
         ("registration", answer(403, "<html>"), "unknown", "matrix-wrong-answer"),
         ("administration", answer(200, {"server_version": "1"}), "failed", "admin-public"),
         ("administration", answer(401, {"errcode": "M_MISSING_TOKEN"}), "failed", "admin-public"),
+        (
+            "administration, encoded",
+            answer(401, {"errcode": "M_MISSING_TOKEN"}),
+            "failed",
+            "admin-public",
+        ),
         ("administration", answer(500, ""), "unknown", "matrix-wrong-answer"),
         ("login", answer(200, {"flows": [{"type": "m.login.sso"}]}), "failed", "login-missing"),
         ("login", answer(200, {"flows": ["m.login.password"]}), "failed", "login-missing"),

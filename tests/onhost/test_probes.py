@@ -380,6 +380,7 @@ def test_http_connects_where_it_is_told_and_follows_nothing() -> None:
     assert event["data"]["body"] == "body" and not event["data"]["truncated"]
     head = seen[0].decode()
     assert head.startswith("GET /a?b=1 HTTP/1.1\r\n")
+    assert "matrix" not in head.lower(), "on plain HTTP everybody on the way reads it"
     assert f"Host: chat.example.org:{port}\r\n" in head and head.count("Host:") == 1
 
 

@@ -45,13 +45,19 @@ def test_a_saved_setup_keeps_them() -> None:
 
 
 def test_a_program_that_asks_serves_nobody() -> None:
-    def udp(port: int, process: str, inode: str = "7") -> Socket:
-        return Socket("udp", "0.0.0.0", port, inode, process)
+    def udp(port: int, process: str, pid: int) -> Socket:
+        return Socket("udp", "0.0.0.0", port, "7", process, pid=pid)
 
-    shown = [udp(5353, "avahi-daemon"), udp(41000, "avahi-daemon"), udp(51820, "", "0"),
-             udp(41641, "tailscaled"), Socket("tcp", "::", 40000, "8", "avahi-daemon")]  # fmt: skip
+    shown = [
+        udp(5353, "avahi-daemon", 7),
+        udp(41000, "avahi-daemon", 7),
+        udp(51820, "", 0),
+        udp(3478, "python3", 8),
+        udp(41641, "python3", 9),
+        Socket("tcp", "::", 40000, "8", "avahi-daemon", pid=7),
+    ]
     kept = without_askers(shown, range(32768, 61000))
-    assert [s.port for s in kept] == [5353, 51820, 41641, 40000]
+    assert [s.port for s in kept] == [5353, 51820, 3478, 41641, 40000]
 
 
 def test_what_containers_publish_is_not_closed() -> None:

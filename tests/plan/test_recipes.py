@@ -242,3 +242,21 @@ def test_units_are_closed(tmp_path: Path) -> None:
         lines = only(compile_plan(setup()), Timer, timer).sandbox
         path.write_text("[Service]\nExecStart=/bin/true\n" + "\n".join(lines) + "\n")
         assert exposure(path) <= 4.0, timer
+
+
+def test_locations_take_a_path_only_as_it_was_sent() -> None:
+    text = files(compile_plan(setup()))[HTTPS]
+    for place in ("/_matrix/", "/_synapse/client/"):
+        block = text.partition(f"location ^~ {place} {{")[2]
+        assert block.split()[:4] == ["if", "($request_uri", "!~", f'"^{place}")']
+
+
+def test_port_80_redirects_to_own_names_only() -> None:
+    text = files(compile_plan(setup(access_name="chat.family.example")))[HTTP]
+    assert r'if ($host !~* "^(?:family\.example|chat\.family\.example)$") {' in text
+
+
+def test_old_logs_of_the_whole_host_stay() -> None:
+    journald = "/etc/systemd/journald.conf.d/90-matrix-assistant.conf"
+    assert "SystemMaxUse" in files(compile_plan(setup()))[journald]
+    assert "Retention" not in files(compile_plan(setup()))[journald]

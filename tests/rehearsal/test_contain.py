@@ -14,7 +14,7 @@ import pytest
 from assistant.rehearsal.build.requirements import missing_requirements
 from assistant.rehearsal.cache import cache_root
 from assistant.rehearsal.processes import leftovers
-from assistant.rehearsal.processes.contain import is_contained
+from assistant.rehearsal.processes.contain import is_contained, passed_on
 
 REPOSITORY = Path(__file__).parents[2]
 OUTER = "import sys; from assistant.rehearsal.processes.contain import run_contained; "
@@ -164,3 +164,14 @@ def test_a_run_inside_a_run_does_not_sweep_the_outer_one() -> None:
     inner = f'{sys.executable} -c "{OUTER}" true && ls $MATRIX_ASSISTANT_LAB_DIR/pid'
     code, out = finish(outer("sh", "-c", inner))
     assert (code, out.strip().endswith("/pid")) == (0, True)
+
+
+def test_the_inside_knows_neither_the_agent_nor_a_token() -> None:
+    known = {"PATH": "/bin", "LC_ALL": "C", "MATRIX_ASSISTANT_LAB_REQUIRED": "1"}
+    secret = {
+        "SSH_AUTH_SOCK": "/a",
+        "GITHUB_TOKEN": "x",
+        "HTTPS_PROXY": "x",
+        "XDG_RUNTIME_DIR": "/r",
+    }
+    assert passed_on({**known, **secret}) == known

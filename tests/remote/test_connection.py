@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import subprocess
 import threading
@@ -164,6 +165,9 @@ def test_host_key_is_fetched_confirmed_and_only_then_trusted(sshd: Sshd) -> None
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert key.fingerprint in listed.stdout
+    assert key.command == "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+    ecdsa = dataclasses.replace(key, algorithm="ecdsa-sha2-nistp256")
+    assert ecdsa.command == "ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub"
     assert "ssh_host_ed25519_key.pub" in render(key.hint) and key.fingerprint in render(key.hint)
     assert hello(unknown.model_copy(update={"host_key": key.text}))
 

@@ -155,7 +155,7 @@ def _hop(attempt: Attempt, address: str, ttl: int) -> tuple[str, bool]:
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
             sock.setsockopt(socket.IPPROTO_IP, _RECVERR, 1)
             sock.connect((address, 33434 + 2 * ttl + number))
-            sock.send(b"matrix-assistant")
+            sock.send(os.urandom(24))
             end = time.monotonic() + min(1.0, attempt.left())
             while time.monotonic() < end and not attempt.stop.is_set():
                 time.sleep(0.02)

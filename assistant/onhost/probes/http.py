@@ -29,6 +29,10 @@ def http_target(url: str) -> tuple[bool, str, int, str]:
     return secure, parts.hostname, parts.port or (443 if secure else 80), path
 
 
+USER_AGENT = "curl/8.5.0"
+"""A common one: on plain HTTP everybody on the way reads it, and a name of ours would tell."""
+
+
 def http_request(attempt: Attempt) -> None:
     """Ask for ``url``; any status is an answer and so a success.
 
@@ -61,7 +65,7 @@ def _ask(attempt: Attempt, url: str, address: str) -> None:
     shown = f"[{name}]" if ":" in name else name
     headers = {
         "Host": attempt.text("host_header", shown if standard else f"{shown}:{port}"),
-        "User-Agent": "matrix-assistant",
+        "User-Agent": USER_AGENT,
         "Accept": "*/*",
         "Connection": "close",
     }

@@ -17,7 +17,8 @@ _UNCONNECTED = "07"
 
 @dataclass(frozen=True)
 class Socket:
-    """A listening TCP socket or a bound UDP socket. ``process`` is a name, or empty.
+    """A listening TCP socket or a bound UDP socket. ``process`` is a name, or empty; ``pid`` its
+    number, 0 when unknown.
 
     ``interface`` is the one whose address it is bound to, empty for every address.
     """
@@ -28,6 +29,7 @@ class Socket:
     inode: str
     process: str = ""
     interface: str = ""
+    pid: int = 0
 
     @property
     def local(self) -> bool:
@@ -62,17 +64,18 @@ def listening(proc: str = "/proc") -> list[Socket]:
 
 def with_processes(sockets: list[Socket], proc: str = "/proc") -> list[Socket]:
     """The same with process names, as far as they may be seen."""
-    wanted = {f"socket:[{socket.inode}]": "" for socket in sockets}
+    wanted = {f"socket:[{socket.inode}]": ("", 0) for socket in sockets}
     for pid in os.listdir(proc):
         if not pid.isdigit():
             continue
         with contextlib.suppress(OSError):
             for fd in os.listdir(f"{proc}/{pid}/fd"):
                 link = os.readlink(f"{proc}/{pid}/fd/{fd}")
-                if wanted.get(link) == "":
+                if wanted.get(link) == ("", 0):
                     with open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                        wanted[link] = file.read().strip()
-    return [replace(s, process=wanted.get(f"socket:[{s.inode}]", "")) for s in sockets]
+                        wanted[link] = file.read().strip(), int(pid)
+    holders = [wanted[f"socket:[{s.inode}]"] for s in sockets]
+    return [replace(s, process=h[0], pid=h[1]) for s, h in zip(sockets, holders)]  # noqa: B905 - 3.10
 
 
 def serving(proc: str = "/proc") -> list[Socket]:
@@ -98,13 +101,14 @@ def without_askers(sockets: list[Socket], passing: Collection[int]) -> list[Sock
     """Without the UDP sockets from which a program asks others.
 
     The kernel gives those a port among ``passing``, where services (WireGuard's 51820) may be as
-    well: only a program that also serves at another port counts as asking.
+    well: only a process that also serves at another port counts as asking. Its name alone would
+    not do: two services may both be called python3.
     """
-    serve = {s.process for s in sockets if s.protocol == "udp" and s.port not in passing}
+    serve = {s.pid for s in sockets if s.protocol == "udp" and s.port not in passing}
     return [
         s
         for s in sockets
-        if s.protocol == "tcp" or s.port not in passing or not s.process or s.process not in serve
+        if s.protocol == "tcp" or s.port not in passing or not s.pid or s.pid not in serve
     ]
 
 

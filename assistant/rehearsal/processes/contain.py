@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 
@@ -37,6 +38,24 @@ START = (
 )
 
 
+LET_IN = (
+    "PATH", "HOME", "USER", "LOGNAME", "TERM", "COLORTERM", "COLUMNS", "LINES", "LANG", "LANGUAGE",
+    "LC_*", "TZ", "TMPDIR", "NO_COLOR", "FORCE_COLOR", "VIRTUAL_ENV", "CI", "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "TEXTUAL*", "PYTEST*", "COVERAGE*",
+    "MATRIX_ASSISTANT_*",
+)  # fmt: skip
+"""Variables of the person's environment that the inside gets: no agent, no token, no proxy."""
+
+
+def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of an environment that the inside may know."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if any(fnmatchcase(name, pattern) for pattern in LET_IN)
+    }
+
+
 def is_contained() -> bool:
     """Whether this program runs inside the containment."""
     return os.environ.get(LAB_VARIABLE) == "1"
@@ -53,8 +72,9 @@ def work_folder() -> Path:
 def run_contained(argv: Sequence[str], env: Mapping[str, str] | None = None) -> int:
     """Run `argv` inside the containment and return its exit code (128 + number for a signal).
 
-    Standard input and output are the program's own; `env` is added to this environment. SIGINT,
-    SIGTERM and SIGHUP are passed on; after GRACE seconds the inside is killed. Needs root.
+    Standard input and output are the program's own; `env` is added to what of this environment is
+    let in (:func:`passed_on`). SIGINT, SIGTERM and SIGHUP are passed on; after GRACE seconds the
+    inside is killed. Needs root.
     """
     runs = cache_root() / "runs"
     runs.mkdir(parents=True, exist_ok=True)
@@ -64,7 +84,7 @@ def run_contained(argv: Sequence[str], env: Mapping[str, str] | None = None) -> 
     _fill(workdir)
     alive = leftovers.hold(runs, run)
     inside = {
-        **os.environ,
+        **passed_on(os.environ),
         **(env or {}),
         LAB_VARIABLE: "1",
         FOLDER_VARIABLE: str(workdir),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import time
 
-from assistant.operations import apply as run
+from assistant.operations.apply import preview
+from assistant.operations.check import check
+from assistant.operations.connections import Connections
 from assistant.rehearsal.lab import LabHost
 from assistant.remote import NoCredentials
 from assistant.setup.model import Setup
@@ -64,11 +66,11 @@ def test_udp_services_are_named_and_kept(practice: Practice) -> None:
         assert answers(host.ipv4, port) and answers(host.ipv6, port)
 
     async def look(setup: Setup) -> tuple[set[str], str]:
-        async with run.Connections(setup, NoCredentials()) as connections:
-            _, findings = await run.check(
+        async with Connections(setup, NoCredentials()) as connections:
+            _, findings = await check(
                 connections, run_checks, phase="before", only=("reachability", "host")
             )
-            (shown,) = await run.preview(connections)
+            (shown,) = await preview(connections)
         closing = {f.subject for f in findings if f.cause == "port-will-close"}
         summary = next(s for s in shown.states if s["id"].startswith("firewall:"))["summary"]
         return closing, str(summary)

@@ -71,6 +71,7 @@ def plain_resources(setup: Setup, host: Host) -> tuple[Resource, ...]:
                 MANAGED=MANAGED,
                 LISTEN=_listen(host, 80),
                 NAMES=_server_names(matrix_of(setup, host)),
+                HOSTS="|".join(map(re.escape, matrix_of(setup, host).names)),
                 ACME_ROOT=ACME_ROOT,
             ),
             check=_CHECK,
