@@ -108,8 +108,9 @@ def test_orphans_inside_are_buried_and_end_with_it() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_polite_signal_lets_the_inside_clean_up(number: signal.Signals) -> None:
     script = (
-        "import signal,sys,time\n"
-        "def end(n, f): print('cleaned', n, flush=True); sys.exit(3)\n"
+        # os.write: the signal may come while the line before is still being printed.
+        "import os,signal,sys,time\n"
+        "def end(n, f): os.write(1, b'cleaned %d\\n' % n); sys.exit(3)\n"
         "signal.signal(signal.SIGTERM, end); signal.signal(signal.SIGINT, end)\n"
         "print('up', flush=True)\n"
         "while True: time.sleep(0.1)"
