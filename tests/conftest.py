@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.failure_summary import Ending
@@ -38,6 +39,11 @@ class Spread(LoadScopeScheduling):
         if not _of_lab(file):
             return nodeid
         return "first lab" if _FIRST in (_ROOT / file).parents else "second lab"
+
+
+# How quick examples are made says how busy this computer is, with two labs beside them.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:
