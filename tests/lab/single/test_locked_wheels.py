@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from assistant.operations.apply import HostResult
+from assistant.operations.follow import HostResult
 from assistant.rehearsal.lab import LabHost
 from assistant.setup.model import Setup
 from tests.lab.conftest import RELEASES, Practice

@@ -80,7 +80,7 @@ def test_the_other_site_keeps_working(practice: Practice) -> None:
     assert "The old shop" in shop(host)
     before = manifest(practice.lab.root_of(host.name))
 
-    async def apply() -> None:
+    async def bring() -> None:
         async with Connections(setup, NoCredentials()) as connections:
             _, results = await apply.apply(connections, report=lambda _: None)
             assert all(result.ok for result in results), results
@@ -89,17 +89,17 @@ def test_the_other_site_keeps_working(practice: Practice) -> None:
             _, again = await apply.apply(connections, report=lambda _: None)
             assert [result.changes for result in again] == [()]
 
-    practice.run(apply())
+    practice.run(bring())
     assert "The old shop" in shop(host)
     assert "The old shop" in shop(host, 8081)
     assert practice.run(practice.lab.scan(host.name)) == (22, 80, 443, 8081)
 
-    async def undo() -> None:
+    async def take_back() -> None:
         async with Connections(setup, NoCredentials()) as connections:
             _, results = await apply.undo(connections, report=lambda _: None)
             assert all(result.ok for result in results), results
 
-    practice.run(undo())
+    practice.run(take_back())
     assert "The old shop" in shop(host)
     assert "The old shop" in shop(host, 8081)
     after = manifest(practice.lab.root_of(host.name))
