@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from assistant.operations import proof
+from assistant.operations import apply, proof
 from assistant.operations.connections import Connections
 from assistant.rehearsal.lab import LabHost
 from assistant.remote import NoCredentials
