@@ -21,7 +21,7 @@ from assistant.rehearsal.processes.daemon import Daemon, wait_until
 
 BOOT_TIMEOUT = 60.0
 POWER_OFF_TIMEOUT = 30.0
-KILL_TIMEOUT = 10.0
+KILL_TIMEOUT = 60.0
 POWER_OFF_SIGNAL = signal.SIGRTMIN + 4
 """systemd as process 1 takes it as "power off"."""
 
