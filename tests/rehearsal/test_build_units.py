@@ -16,7 +16,7 @@ from assistant.rehearsal.build.wheel_index import write_index
 from assistant.rehearsal.cache import cache_root, digest, ensure
 from assistant.rehearsal.errors import RehearsalError
 from assistant.rehearsal.hosts.disks import parse_size
-from assistant.rehearsal.processes import leftovers
+from assistant.rehearsal.processes import contain, leftovers
 from assistant.rehearsal.processes.commands import run
 from assistant.rehearsal.services.dns_servers import _with_parents, _zone_text
 
@@ -114,6 +114,8 @@ def test_a_failing_program_is_told_in_one_sentence() -> None:
 
 @linux_only
 def test_dead_runs_are_told_from_living_ones(tmp_path: Path) -> None:
+    import fcntl
+
     living = leftovers.run_name(os.getpid())
     assert leftovers.is_alive(tmp_path, living)
     process = subprocess.Popen(["sleep", "60"])
@@ -127,6 +129,33 @@ def test_dead_runs_are_told_from_living_ones(tmp_path: Path) -> None:
     assert leftovers.is_alive(tmp_path, dead)
     os.close(held)
     assert not leftovers.is_alive(tmp_path, dead)
+    # Somebody else who looks at the same moment is not taken for the run.
+    with (tmp_path / dead / leftovers.LOCK_FILE).open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert not leftovers.is_alive(tmp_path, dead)
+
+
+@linux_only
+def test_a_run_that_begins_cannot_be_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    class FillingError(Exception):
+        pass
+
+    def fill(workdir: Path) -> None:
+        with (
+            (workdir.parent / leftovers.SWEEP_LOCK).open("rb") as lock,
+            pytest.raises(BlockingIOError),
+        ):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        raise FillingError
+
+    monkeypatch.setattr(contain, "cache_root", lambda: tmp_path)
+    monkeypatch.setattr(contain, "_fill", fill)
+    with pytest.raises(FillingError):
+        contain.run_contained(["true"])
+    with leftovers.alone(tmp_path / "runs"):
+        pass  # and whoever comes next is let in
 
 
 @linux_only

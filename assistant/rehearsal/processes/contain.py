@@ -78,11 +78,12 @@ def run_contained(argv: Sequence[str], env: Mapping[str, str] | None = None) -> 
     """
     runs = cache_root() / "runs"
     runs.mkdir(parents=True, exist_ok=True)
-    leftovers.sweep(runs)
     run = leftovers.run_name(os.getpid())
     workdir = runs / run
-    _fill(workdir)
-    alive = leftovers.hold(runs, run)
+    with leftovers.alone(runs):
+        leftovers.sweep(runs)
+        _fill(workdir)
+        alive = leftovers.hold(runs, run)
     inside = {
         **passed_on(os.environ),
         **(env or {}),

@@ -12,13 +12,15 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 CGROUP_PREFIX = "matrix-assistant-"
 HYBRID_HIERARCHIES = ("unified", "systemd", "memory")
 LOCK_FILE = "alive"
+SWEEP_LOCK = "sweeping"
 BUSY_TIMEOUT = 3.0
 """Seconds a control group may stay busy after its last process was killed."""
 
@@ -28,9 +30,22 @@ def run_name(pid: int) -> str:
     return f"{pid}-{_start_time(pid)}"
 
 
+@contextmanager
+def alone(runs: Path) -> Iterator[None]:
+    """Let no other run be swept or begun meanwhile.
+
+    Between making its folder and locking it a run looks dead to one in another process namespace.
+    """
+    import fcntl  # Not at the top: this module is read on systems that lack it.
+
+    with (runs / SWEEP_LOCK).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def hold(runs: Path, run: str) -> int:
     """Mark a run as living for as long as the returned file descriptor is open."""
-    import fcntl  # Not at the top: this module is read on systems that lack it.
+    import fcntl
 
     descriptor = os.open(runs / run / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -50,7 +65,8 @@ def _is_held(lock: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared: two that look at the same time must not take each other for the run.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:
@@ -111,7 +127,7 @@ def remove_run(runs: Path, run: str) -> None:
 
 
 def sweep(runs: Path) -> tuple[str, ...]:
-    """Remove what dead runs left, and return their names."""
+    """Remove what dead runs left, and return their names. Call it :func:`alone`."""
     found = {path.name for path in runs.glob("*-*")} if runs.is_dir() else set()
     for root in cgroup_roots():
         found |= {path.name.removeprefix(CGROUP_PREFIX) for path in root.glob(f"{CGROUP_PREFIX}*")}
