@@ -200,7 +200,7 @@ class Journey:
         result = await proof.canary(connections, lambda event: self.progress(str(event.message)))
         self.report.canary = {**result.to_json(), "limit_ms": limit}
         _must(result.ok, str(result.failure) if result.failure else "not every message arrived")
-        if not self.report.in_time:
+        if self.report.slow:
             slow = f"{result.p95_ms:.0f} ms, more than {limit:.0f} ms"
             self.say(f"95 % of the messages took up to {slow}")
 

@@ -146,7 +146,7 @@ class Practice:
             self.take_down()
             self._standing = self._put_up(option, links)
         assert self._standing is not None
-        assert self._standing.report.sound, self._standing.report.error
+        assert self._standing.report.ok, self._standing.report.error
         return self._standing
 
     def _put_up(self, option: int, links: LinkWay) -> Standing:
@@ -187,7 +187,7 @@ class Practice:
     def clone(self, release: str = "trixie", **how: Any) -> tuple[LabHost, Setup]:
         """A host with option 1 on it already, and the Setup for it."""
         deployed = self.deployed(release)
-        assert deployed.report.sound, deployed.report.error
+        assert deployed.report.ok, deployed.report.error
         host = self.fresh(lower=deployed.image, release=release, **how)
         # SSH answers long before the services are up.
         settled = ["systemctl", "is-system-running", "--wait"]
