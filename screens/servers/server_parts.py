@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
@@ -301,7 +302,9 @@ class ServerPart(Part):
         panel = self.query_one(ReachPanel)
         panel.show(trial, began=began)
         if trial != Trial():
-            self.call_after_refresh(panel.scroll_visible, animate=False)
+            # Its lines are as tall as they will be only after a second turn.
+            scroll = partial(panel.scroll_visible, animate=False)
+            self.call_after_refresh(self.call_after_refresh, scroll)
 
     @on(Button.Pressed)
     def _more_pressed(self, event: Button.Pressed) -> None:

@@ -8,29 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections.abc import Awaitable
 from typing import Any
 from unittest import mock
 
+from textual._context import active_app
+
 MOMENT = 0.02
 """Seconds of the loop's clock that a page has after a key."""
+
+MOVES_SECONDS = 1.0
+"""As long it has for what glides into view."""
 
 THREAD_SECONDS = 0.02
 """Real seconds for which time stands still at a stretch for the sake of a thread that works."""
 
 
 class QuickLoop(asyncio.SelectorEventLoop):
-    """The loop; :meth:`pass_time` is what makes its clock jump."""
+    """The loop. Its clock stands still while it works, so that a busy computer shows the same.
+
+    :meth:`pass_time` makes the clock jump; otherwise it goes on as long as the loop really sleeps.
+    """
 
     def __init__(self) -> None:
-        self._ahead = 0.0
+        self._now = 0.0
         self._due = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._threads = 0
         super().__init__(_Watched(self))
 
     def time(self) -> float:
-        return super().time() + self._ahead
+        return self._now
 
     async def pass_time(self, seconds: float) -> None:
         """Let everything happen that would in so many seconds, and all that comes of it."""
@@ -59,12 +68,16 @@ class QuickLoop(asyncio.SelectorEventLoop):
     def go_on(self, timeout: float | None) -> None:
         """Set the clock to when there is something to do again, ``timeout`` seconds from now."""
         assert self._waiter is not None
-        left = max(self._due - self.time(), 0.0)
+        left = self._due - self._now
         if timeout is None or timeout > left:
-            self._ahead += left
+            self._now = self._due
             self._waiter.set_result(None)
         else:
-            self._ahead += timeout
+            self._now += timeout
+
+    def slept(self, seconds: float) -> None:
+        """Tell that the loop really slept."""
+        self._now += seconds
 
     @property
     def has_threads(self) -> bool:
@@ -83,7 +96,11 @@ class _Watched(selectors.DefaultSelector):
         if timeout is not None and timeout <= 0:
             return super().select(timeout)
         if not self._loop.is_passing_time:
-            return super().select(timeout)
+            begun = time.monotonic()
+            events = super().select(timeout)
+            slept = time.monotonic() - begun
+            self._loop.slept(slept if events or timeout is None else max(slept, timeout))
+            return events
         events = super().select(THREAD_SECONDS if self._loop.has_threads else 0)
         if not events:
             self._loop.go_on(timeout)
@@ -95,6 +112,13 @@ def run_quickly(work: Awaitable[None]) -> None:
 
     async def a_moment(*_: float) -> None:
         await loop.pass_time(MOMENT)
+        app = active_app.get(None)
+        moving = asyncio.ensure_future(app.animator.wait_for_idle() if app else asyncio.sleep(0))
+        for _ in range(round(MOVES_SECONDS / MOMENT)):
+            await loop.pass_time(MOMENT)
+            if moving.done():
+                return
+        moving.cancel()
 
     async def go() -> None:
         await work
